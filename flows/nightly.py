@@ -1,0 +1,82 @@
+"""The nightly flow: read → train what has no champion → score → write back → report."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import typer
+from prefect import flow, task
+from prefect.artifacts import create_link_artifact, create_table_artifact
+
+from flows.common import IO, PLAIN
+from salesml import pipeline
+from salesml.cli import AsOf, DryRun, ProjectOption, errors_told, progress, show_nightly
+from salesml.export import ExportResult
+from salesml.intake import ReadReport
+from salesml.pipeline import NightlyResult, Run, TaskScores
+from salesml.scoring import ScoreBook
+
+__all__ = ["nightly"]
+
+_TOP = 20
+
+
+@task(**IO)
+def read(run: Run) -> list[ReadReport]:
+    """Bring the store up to date."""
+    return pipeline.read_sources(run)
+
+
+@task(task_run_name="score {name}", **PLAIN)
+def score(run: Run, name: str) -> TaskScores:
+    """Score one task; train it first where it has no champion."""
+    return pipeline.score_task(run, name)
+
+
+@task(**IO)
+def write_back(run: Run, *, dry_run: bool) -> list[ExportResult]:
+    """Write back what changed; after a failure the ledger continues where it was."""
+    return pipeline.write_back_scores(run, dry_run=dry_run)
+
+
+@flow(name="nightly", flow_run_name="nightly {project}", validate_parameters=False)
+def nightly(
+    project: str, as_of: dt.date | str | None = None, dry_run: bool = False
+) -> NightlyResult:
+    """Run everything for one project and one date."""
+    date = dt.date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+    with progress() as tell, pipeline.open_run(project, date, tell=tell) as run:
+        reads = read(run)
+        tasks = [score(run, name) for name in run.project.tasks]
+        exports = write_back(run, dry_run=dry_run)
+        result = pipeline.finish(run, reads, tasks, exports)
+    _publish(result)
+    return result
+
+
+def _publish(result: NightlyResult) -> None:
+    """The report and the top of each list as Prefect artifacts."""
+    project = result.run.project
+    key = re.sub(r"[^a-z0-9]+", "-", project.name.lower())
+    create_link_artifact(link=result.report.as_uri(), link_text="report", key=f"{key}-report")
+    for scored in result.tasks:
+        frame = ScoreBook(project, scored.task.name).read(result.run.as_of).head(_TOP)
+        rows = pipeline.export_rows(scored.task, frame).astype("str")
+        columns = [scored.task.id_column, "name", "score", "change", "probability"]
+        columns += [f"band_{project.settings.language}", f"reasons_{project.settings.language}"]
+        create_table_artifact(
+            table={name: rows[name].tolist() for name in columns},
+            key=f"{key}-{re.sub(r'[^a-z0-9]+', '-', scored.task.name.lower())}",
+            description=scored.task.question.en,
+        )
+
+
+def main(project: ProjectOption, as_of: AsOf = None, dry_run: DryRun = False) -> None:
+    """Run the nightly flow of a project once."""
+    with errors_told():
+        show_nightly(nightly(project, as_of, dry_run), dry_run=dry_run)
+
+
+if __name__ == "__main__":
+    typer.run(main)

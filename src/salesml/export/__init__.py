@@ -1,0 +1,20 @@
+"""Writing scores back to a CRM, through a ledger."""
+
+from __future__ import annotations
+
+from salesml.export.ledger import Attempt, Ledger, Record
+from salesml.export.result import Change, Edit, ExportResult, Failure
+from salesml.export.target import Target
+from salesml.export.writeback import write_back
+
+__all__ = [
+    "Attempt",
+    "Change",
+    "Edit",
+    "ExportResult",
+    "Failure",
+    "Ledger",
+    "Record",
+    "Target",
+    "write_back",
+]

@@ -1,0 +1,101 @@
+"""Snapshots: the features of a past date never change, so they are computed once and kept."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from salesml.config import Project, TaskConfig
+from salesml.features.compute import compute_set, with_links
+from salesml.features.definition import FeatureSet
+from salesml.store import Store
+
+__all__ = ["Snapshots"]
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """Feature values of one task, kept by set, date and bucket.
+
+    A snapshot is named by a hash of all it was computed from: the SQL, what was known before the
+    date in each source, and the spine. So it is found again exactly as long as it still holds.
+    """
+
+    project: Project
+    store: Store
+    task: TaskConfig
+    sets: Sequence[FeatureSet]
+
+    @property
+    def folder(self) -> Path:
+        """Where the snapshots of the task lie."""
+        return self.project.var / "features" / self.task.name
+
+    def features(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        spine: pd.DataFrame,
+        bucket: str,
+    ) -> pd.DataFrame:
+        """All features of the task for *spine*, whose entities lie in *bucket*."""
+        parts = [self._of_set(con, s, with_links(spine, s), bucket) for s in self.sets]
+        return pd.concat(parts, axis=1)
+
+    def _of_set(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        feature_set: FeatureSet,
+        spine: pd.DataFrame,
+        bucket: str,
+    ) -> pd.DataFrame:
+        """The features of one set: dates that have a snapshot from there, the others computed."""
+        parts, missing = [], {}
+        for _, rows in spine.groupby("as_of"):
+            path = self._path(feature_set, rows, rows["as_of"].iloc[0], bucket)
+            if path.exists():
+                parts.append(pd.read_parquet(path).set_axis(rows.index))
+            else:
+                missing[path] = rows.index
+        rest = [row for index in missing.values() for row in index]
+        computed = compute_set(con, self.project, self.store, feature_set, spine.loc[rest], bucket)
+        for path, index in missing.items():
+            self._keep(path, computed.loc[index])
+        return pd.concat([*parts, computed]).loc[spine.index]
+
+    def _path(
+        self, feature_set: FeatureSet, rows: pd.DataFrame, as_of: dt.date, bucket: str
+    ) -> Path:
+        folder = self.folder / feature_set.name / as_of.isoformat()
+        return folder / f"{bucket}-{self._key(feature_set, rows, as_of)}.parquet"
+
+    def _keep(self, path: Path, values: pd.DataFrame) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{uuid.uuid4().hex[:8]}")
+        try:
+            values.to_parquet(temporary, index=False)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        for old in path.parent.glob(f"{path.name.partition('-')[0]}-*"):
+            if old != path:
+                old.unlink(missing_ok=True)
+
+    def _key(self, feature_set: FeatureSet, spine: pd.DataFrame, as_of: dt.date) -> str:
+        sources = sorted({read.source for read in feature_set.reads.values()})
+        known = [f"{name}={self.store.checksum(name, as_of)}" for name in sources]
+        rows = pd.util.hash_pandas_object(spine.astype("str"), index=False)
+        described = [
+            feature_set.sql,
+            feature_set.file.model_dump_json(exclude={"tests", "concepts", "description"}),
+            self.project.settings.timezone,
+            *known,
+            hashlib.sha256(rows.to_numpy().tobytes()).hexdigest(),
+        ]
+        return hashlib.sha256("\n".join(described).encode()).hexdigest()[:20]

@@ -1,0 +1,6 @@
+"""The report: one HTML page a run, in Japanese and English."""
+
+from salesml.report.render import render
+from salesml.report.section import TaskSection
+
+__all__ = ["TaskSection", "render"]

