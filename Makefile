@@ -13,7 +13,7 @@ endif
 	@$(BIN)/python -m flows.nightly -p $(PROJECT) $(if $(AS_OF),--as-of $(AS_OF))
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import psycopg
 import pytest
+import tiny
 from fakes import FakeCrm
 from hypothesis import settings
 
@@ -61,3 +62,17 @@ def fake_crm(monkeypatch: pytest.MonkeyPatch) -> FakeCrm:
     fake = FakeCrm()
     monkeypatch.setattr("salesml.crm.connect", fake.connect)
     return fake
+
+
+@pytest.fixture(scope="session")
+def tiny_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small company after its first night, and a second champion, of an earlier date.
+
+    Tests that change anything take `tiny.copy_of` it.
+    """
+    from salesml import api
+
+    root = tiny.make_company(tmp_path_factory.mktemp("company"))
+    api.nightly("tiny", tiny.AS_OF, root=root, now=tiny.NOW)
+    api.train("tiny", "away", as_of=tiny.EARLY, root=root, now=tiny.NOW)
+    return root

@@ -222,6 +222,20 @@ def test_lengths_of_time(text: object, number: int) -> None:
     assert days(text) == number
 
 
+@pytest.mark.parametrize(
+    ("value", "sql"),
+    [
+        (dt.datetime(2024, 1, 31, 10), "timestamp '2024-01-31 10:00:00'"),
+        (dt.datetime(2024, 1, 31, tzinfo=dt.UTC), "timestamptz '2024-01-31 00:00:00+00:00'"),
+        (dt.date(2024, 1, 31), "date '2024-01-31'"),
+        (0, "0"),
+        ("now_known", "now_known"),
+    ],
+)
+def test_yaml_dates_and_numbers_are_sql(value: object, sql: str) -> None:
+    assert state(known_at=value).known_at == sql
+
+
 def test_sampling_in_days_is_kept_as_days() -> None:
     assert task(every=14).every == "14 days"
     assert task(every="1 day").every == "1 days"

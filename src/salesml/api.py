@@ -10,7 +10,7 @@ import pandas as pd
 
 from salesml.check import check
 from salesml.config import load_project
-from salesml.errors import ModelError, suggest
+from salesml.errors import ConfigError, ModelError, suggest
 from salesml.export import ExportResult
 from salesml.pipeline import (
     Tell,
@@ -120,7 +120,14 @@ def export(
 ) -> list[ExportResult]:
     """Write the scores of a date (the newest by default) back, only what changed."""
     loaded = load_project(project, root)
-    date = as_of or max(newest(ScoreBook(loaded, task)) for task in loaded.tasks)
+    if not loaded.targets:
+        raise ConfigError(
+            f"Project {project} says nowhere to write to.",
+            where=str(loaded.root / "configs" / project / "export.yml"),
+            fix="Add a target.",
+        )
+    tasks = {target.task for target in loaded.targets.values()}
+    date = as_of or max(newest(ScoreBook(loaded, task)) for task in tasks)
     with open_run(project, date, root=root, now=now, tell=tell) as run:
         return write_back_scores(run, dry_run=dry_run)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,12 +15,13 @@ import pandas as pd
 from salesml import crm
 from salesml.config import Project, TaskConfig, load_project
 from salesml.engine import connect
-from salesml.errors import SalesmlError
+from salesml.errors import LabelError, SalesmlError
+from salesml.export.rows import rows_of
 from salesml.features import FeatureSet, load_feature_sets, look_ahead, run_examples
 from salesml.intake import read_source, reading_order
-from salesml.labels import outcomes, panel_dates, population, sources_of
-from salesml.pipeline import Tell, first_known
-from salesml.store import Store
+from salesml.labels import outcomes, panel_dates, population, require_rows, sources_of
+from salesml.pipeline import Tell, export_rows, first_known, target_of
+from salesml.scoring import buckets_of, no_scores, store_of
 from salesml.training import leak_warnings
 from salesml.wiring import declared_types, require_wired
 
@@ -41,11 +41,12 @@ class CheckReport:
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """Note *title* as passed, or the error that it raised."""
+        """Note *title* as passed, or the error that it raised; what two steps find counts once."""
         try:
             yield
         except SalesmlError as error:
-            self.problems.append(error)
+            if str(error) not in map(str, self.problems):
+                self.problems.append(error)
         else:
             self.passed.append(title)
 
@@ -66,118 +67,172 @@ def check(
     loaded = load_project(project, root)
     moment = now or dt.datetime.now(dt.UTC)
     with tempfile.TemporaryDirectory(prefix="salesml-check-") as folder:
-        scratch = _in_scratch(loaded, Path(folder))
-        checking = _Checking(loaded, scratch, as_of or loaded.default_as_of(moment), moment, tell)
-        return checking.run()
+        scratch = replace(loaded, scratch=Path(folder))
+        with connect(scratch.var / "spill") as con:
+            date = as_of or loaded.default_as_of(moment)
+            return _Checking(con, scratch, date, moment, tell).run()
 
 
-def _in_scratch(project: Project, folder: Path) -> Project:
-    """*project* with its ``var/`` elsewhere; its paths were made absolute when it was read."""
-    (folder / "features").symlink_to(project.features)
-    return replace(project, root=folder)
+@dataclass(frozen=True)
+class _Parts:
+    """What a task is made of: its feature sets, and every source that it reads."""
+
+    sets: list[FeatureSet]
+    sources: set[str]
 
 
 class _Checking:
+    """One check; a part that fails is passed over by whatever needs it, the others go on."""
+
     def __init__(
         self,
+        con: duckdb.DuckDBPyConnection,
         project: Project,
-        scratch: Project,
         as_of: dt.date,
         moment: dt.datetime,
-        tell: Callable[[str], None],
+        tell: Tell,
     ) -> None:
-        self.project, self.scratch, self.as_of, self.tell = project, scratch, as_of, tell
+        self.con, self.project, self.as_of, self.tell = con, project, as_of, tell
         self.now = moment.astimezone(dt.UTC).replace(tzinfo=None)
-        self.store = Store(scratch.var / "data", project.settings.buckets)
+        self.store = store_of(project)
         self.report = CheckReport()
+        self.read: set[str] = set()
 
     def run(self) -> CheckReport:
-        with connect(self.scratch.var / "spill") as con:
-            with self.report.step("tasks, feature sets and sources fit together"):
-                require_wired(con, self.project)
-            sets = {name: self._sets(con, task) for name, task in self.project.tasks.items()}
-            if not self.report.problems:
-                self._sources(con)
-            self._targets()
-            for name, task in self.project.tasks.items():
-                if not self.report.problems:
-                    self._task(con, task, sets[name])
-        shutil.rmtree(self.scratch.var, ignore_errors=True)
+        parts = {name: self._parts(task) for name, task in self.project.tasks.items()}
+        whole = {name: found for name, found in parts.items() if found is not None}
+        self._sources([s for found in whole.values() for s in found.sets])
+        self._targets()
+        for name, found in whole.items():
+            if found.sources <= self.read:
+                self._task(self.project.tasks[name], found)
         return self.report
 
-    def _sets(self, con: duckdb.DuckDBPyConnection, task: TaskConfig) -> list[FeatureSet]:
-        loaded: list[FeatureSet] = []
-        with self.report.step(f"task {task.name}: configuration"):
-            loaded = load_feature_sets(self.project.features, task.entity, task.features)
-            sources_of(con, self.project, task)
-        for feature_set in loaded:
-            title = f"features {task.entity}/{feature_set.name}: examples"
-            if title not in self.report.passed:
-                self.tell(title)
-                with self.report.step(title):
-                    run_examples(con, feature_set)
-        return loaded
+    # configuration -----------------------------------------------------------------------------
 
-    def _sources(self, con: duckdb.DuckDBPyConnection) -> None:
-        types = declared_types(self.project)
-        for name in reading_order(self.project.sources):
-            self.tell(f"source {name}")
-            with self.report.step(f"source {name}"):
-                read = read_source(
-                    con, self.scratch, self.store, name, now=self.now, types=types.get(name, {})
-                )
-                self.report.warnings += read.quality.lines()
+    def _parts(self, task: TaskConfig) -> _Parts | None:
+        """The parts of *task*, without the sets that break their examples; None if unusable."""
+        sets: list[FeatureSet] = []
+        names: list[str] = []
+        with self.report.step(f"task {task.name}: configuration"):
+            sets = load_feature_sets(self.project.features, task.entity, task.features)
+            names = sources_of(self.con, self.project, task)
+        good = [feature_set for feature_set in sets if self._examples(feature_set)]
+        if not names:
+            return None
+        with self.report.step(f"task {task.name}: feature sets and sources fit together"):
+            require_wired(self.con, self.project, task)
+            return _Parts(good, {*names, *(r.source for s in good for r in s.reads.values())})
+        return None
+
+    def _examples(self, feature_set: FeatureSet) -> bool:
+        title = f"features {feature_set.entity}/{feature_set.name}: examples"
+        if title not in self.report.passed:
+            self.tell(title)
+            with self.report.step(title):
+                run_examples(self.con, feature_set)
+        return title in self.report.passed
+
+    # sources and targets -----------------------------------------------------------------------
+
+    def _sources(self, sets: list[FeatureSet]) -> None:
+        """Read every source into the temporary store, after those it refers to."""
+        types: dict[str, dict[str, str]] | None = None
+        with self.report.step("types of columns"):
+            types = declared_types(sets)
+        order: list[str] = []
+        with self.report.step("order of sources"):
+            order = reading_order(self.project.sources)
+        for name in order:
+            if self._refers_to(name) <= self.read:
+                self._source(name, (types or {}).get(name, {}))
+        if types is None:
+            self.read.clear()  # what was read in other types shows nothing about features
+
+    def _refers_to(self, name: str) -> set[str]:
+        targets = self.project.sources[name].checks.refers_to.values()
+        return {target.partition(".")[0] for target in targets} - {name}
+
+    def _source(self, name: str, types: dict[str, str]) -> None:
+        self.tell(f"source {name}")
+        with self.report.step(f"source {name}"):
+            read = read_source(self.con, self.project, self.store, name, now=self.now, types=types)
+            self.report.warnings += read.quality.lines()
+            self.read.add(name)
 
     def _targets(self) -> None:
-        for name, target in self.project.targets.items():
+        for name in self.project.targets:
             with self.report.step(f"target {name}"):
-                crm.connect(
-                    target.connection, self.project.connections[target.connection]
-                ).check_target(
-                    target.table,
-                    target.key,
-                    [*target.fields, *target.stamps],
-                    create=target.mode == "upsert",
-                )
+                self._target(name)
 
-    def _task(
-        self, con: duckdb.DuckDBPyConnection, task: TaskConfig, sets: list[FeatureSet]
-    ) -> None:
-        spine, outcome = pd.DataFrame(), pd.Series(dtype="int8")
+    def _target(self, name: str) -> None:
+        config, target = self.project.targets[name], target_of(self.project, name)
+        task = self.project.task(config.task)
+        rows_of(export_rows(task, no_scores(task)), target)
+        crm.connect(config.connection, self.project.connections[config.connection]).check_target(
+            target.table, target.key, list(target.columns), create=target.creates
+        )
+
+    # tasks -------------------------------------------------------------------------------------
+
+    def _task(self, task: TaskConfig, parts: _Parts) -> None:
+        panel = self._panel(task)
+        if panel is not None:
+            self._features(task, parts.sets, *panel)
+
+    def _panel(self, task: TaskConfig) -> tuple[pd.DataFrame, pd.Series, str] | None:
+        """Some entities on some past dates, what came of them, and the bucket they lie in."""
         with self.report.step(f"task {task.name}: population and outcome"):
-            spine = self._spine(con, task)
+            require_rows(self.store, task, sources_of(self.con, self.project, task))
+            spine, bucket = self._spine(task)
             outcome = outcomes(
-                con, self.scratch, self.store, task, spine, known_before=self.as_of, bucket=_BUCKET
+                self.con,
+                self.project,
+                self.store,
+                task,
+                spine,
+                known_before=self.as_of,
+                bucket=bucket,
             )
-        values = [self._features(con, task, feature_set, spine) for feature_set in sets]
-        if values and len(spine) and outcome.nunique() == 2:
-            table = pd.concat(values, axis=1)
-            self.report.warnings += [
-                f"{task.name}: {text}" for text in leak_warnings(table, outcome)
-            ]
+            return spine, outcome, bucket
+        return None
 
-    def _spine(self, con: duckdb.DuckDBPyConnection, task: TaskConfig) -> pd.DataFrame:
-        first = first_known(con, self.project, self.store, task, self.as_of)
+    def _spine(self, task: TaskConfig) -> tuple[pd.DataFrame, str]:
+        """Entities of the first bucket that has any, and that bucket."""
+        first = first_known(self.con, self.project, self.store, task, self.as_of)
         dates = panel_dates(task, first, self.as_of)
         chosen = dates[:: max(1, len(dates) // _DATES)][-_DATES:]
-        spines = [
-            population(con, self.scratch, self.store, task, date, _BUCKET).head(_ENTITIES)
-            for date in chosen
-        ]
-        return pd.concat(spines, ignore_index=True)
+        for bucket in buckets_of(self.project):
+            spines = [self._population(task, date, bucket) for date in chosen]
+            if any(len(spine) for spine in spines):
+                return pd.concat([s for s in spines if len(s)], ignore_index=True), bucket
+        raise LabelError(
+            f"The population of task {task.name} is empty on every date that was tried.",
+            received=", ".join(map(str, chosen)),
+            where=self.project.where(f"tasks/{task.name}.yml", "population"),
+            fix="Check the SQL of population.",
+        )
+
+    def _population(self, task: TaskConfig, date: dt.date, bucket: str) -> pd.DataFrame:
+        found = population(self.con, self.project, self.store, task, date, bucket)
+        return found.head(_ENTITIES)
 
     def _features(
         self,
-        con: duckdb.DuckDBPyConnection,
         task: TaskConfig,
-        feature_set: FeatureSet,
+        sets: list[FeatureSet],
         spine: pd.DataFrame,
-    ) -> pd.DataFrame:
-        title = f"features {task.entity}/{feature_set.name}: truncation test for {task.name}"
-        self.tell(title)
-        with self.report.step(title):
-            return look_ahead(con, self.scratch, self.store, feature_set, spine, _BUCKET)
-        return pd.DataFrame(index=spine.index)
-
-
-_BUCKET = "000"
+        outcome: pd.Series,
+        bucket: str,
+    ) -> None:
+        values = []
+        for feature_set in sets:
+            title = f"features {task.entity}/{feature_set.name}: truncation test for {task.name}"
+            self.tell(title)
+            with self.report.step(title):
+                values.append(
+                    look_ahead(self.con, self.project, self.store, feature_set, spine, bucket)
+                )
+        if values and outcome.nunique() == 2:
+            found = leak_warnings(pd.concat(values, axis=1), outcome)
+            self.report.warnings += [f"{task.name}: {text}" for text in found]

@@ -90,7 +90,9 @@ def progress() -> Iterator[Tell]:
     """Tell what is going on on stderr: one moving line on a terminal, one line each elsewhere."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda text: console.print(f"{dt.datetime.now():%H:%M:%S} {text}", highlight=False)
+        yield lambda text: console.print(
+            f"{dt.datetime.now():%H:%M:%S} {text}", highlight=False, soft_wrap=True
+        )
         return
     with console.status("starting") as status:
         yield lambda text: status.update(text)
@@ -174,8 +176,10 @@ def scores(
 
 
 def _write(frame: pd.DataFrame, format: Format) -> None:
+    frame = frame.assign(as_of=frame["as_of"].astype("str"))
     if format is Format.json:
-        typer.echo(frame.to_json(orient="records", force_ascii=False, date_format="iso", indent=1))
+        text = frame.to_json(orient="records", indent=1, force_ascii=False, double_precision=15)
+        typer.echo(text)
         return
     texts = [json.dumps(found, ensure_ascii=False) for found in frame["reasons"]]
     typer.echo(frame.assign(reasons=texts).to_csv(index=False), nl=False)
@@ -236,7 +240,8 @@ def show_nightly(result: NightlyResult, *, dry_run: bool = False) -> None:
         if not scored.champion.beats_base_rate:
             console.print(f"[bold yellow]{escape(scored.champion.verdict_en)}[/]", highlight=False)
         for feature, count in scored.unseen.items():
-            console.print(f"[yellow]{feature}: {count} values never seen in training[/]")
+            text = f"{escape(feature)}: {count} values never seen in training"
+            console.print(f"[yellow]{text}[/]", highlight=False)
     console.print()
     show_exports(result.exports, dry_run=dry_run)
     for what, where in result.paths.items():

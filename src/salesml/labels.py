@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import duckdb
 import pandas as pd
 
-from salesml.config import Project, TaskConfig
-from salesml.engine import tables_in
+from salesml.config import Project, TaskConfig, days
+from salesml.engine import outside_of, tables_in
 from salesml.errors import ConfigError, LabelError, SourceError, suggest
 from salesml.features import create_source_views
 from salesml.store import Store
@@ -35,11 +37,12 @@ def panel_dates(task: TaskConfig, first: dt.date, as_of: dt.date) -> list[dt.dat
     last = as_of - dt.timedelta(days=task.horizon)
     dates = [d for d in _grid(task.every, first, last) if first < d <= last]
     if not dates:
+        longest = 31 if task.every == "month" else _step(task.every)
         raise LabelError(
             f"Task {task.name} has no past date whose {task.horizon} days are over.",
             received=f"data from {first}, as of {as_of}",
             where=f"tasks/{task.name}.yml",
-            fix=f"Use an --as-of after {first + dt.timedelta(days=task.horizon + 31)}, "
+            fix=f"Use an --as-of after {first + dt.timedelta(days=task.horizon + longest)}, "
             "or a shorter horizon.",
         )
     return dates[-task.history :] if task.history else dates
@@ -49,7 +52,7 @@ def _grid(every: str, first: dt.date, last: dt.date) -> list[dt.date]:
     if every == "month":
         months = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
         return [dt.date(m // 12, m % 12 + 1, 1) for m in months]
-    step = 7 if every == "week" else _step(every)
+    step = _step(every)
     # counted from a fixed day, so that the dates stay the same from run to run
     start = (first - _EPOCH).days // step
     end = (last - _EPOCH).days // step
@@ -57,33 +60,48 @@ def _grid(every: str, first: dt.date, last: dt.date) -> list[dt.date]:
 
 
 def _step(every: str) -> int:
-    match = re.match(r"\d+", every)
-    return int(match.group()) if match else 1
+    return 7 if every == "week" else days(every)
 
 
 def sources_of(con: duckdb.DuckDBPyConnection, project: Project, task: TaskConfig) -> list[str]:
     """The sources that population and outcome of *task* read.
 
-    Raises ConfigError for a table that is no source.
+    Raises ConfigError for a table that is no source, and for SQL that depends on more than its
+    sources: the clock, chance, files.
     """
-    names: set[str] = set()
-    for key, sql, extra in (
-        ("population", task.population, set()),
-        ("outcome", task.outcome, {"spine"}),
-    ):
-        try:
-            found = tables_in(con, sql)
-        except duckdb.Error as error:
-            raise _sql_error(task, key, error) from None
-        for table in sorted(found - extra - set(project.sources)):
-            raise ConfigError(
-                f"The {key} of task {task.name} reads the unknown source '{table}'."
-                f"{suggest(table, project.sources)}",
-                where=f"tasks/{task.name}.yml, {key}",
-                fix=f"Use one of: {', '.join(sorted(project.sources))}.",
-            )
-        names |= found - extra
-    return sorted(names)
+    found = (_read_by(con, project, task, key) for key in ("population", "outcome"))
+    return sorted(set().union(*found))
+
+
+def _read_by(
+    con: duckdb.DuckDBPyConnection, project: Project, task: TaskConfig, key: str
+) -> set[str]:
+    sql: str = getattr(task, key)
+    try:
+        found, outside = tables_in(con, sql), outside_of(con, sql)
+    except duckdb.Error as error:
+        raise _sql_error(project, task, key, error) from None
+    if key == "outcome":
+        found -= {"spine"}
+    for table in sorted(found - set(project.sources)):
+        raise ConfigError(
+            f"The {key} of task {task.name} reads the unknown source '{table}'."
+            f"{suggest(table, project.sources)}",
+            where=_where(project, task, key),
+            fix=f"Use one of: {', '.join(sorted(project.sources))}.",
+        )
+    for name in sorted(outside):
+        raise ConfigError(
+            f"The {key} of task {task.name} uses {name}, whose result depends on more than its "
+            "sources.",
+            where=_where(project, task, key),
+            fix="Use as_of for the date, and the sources for data.",
+        )
+    return found
+
+
+def _where(project: Project, task: TaskConfig, key: str) -> str:
+    return project.where(f"tasks/{task.name}.yml", key)
 
 
 def population(
@@ -99,22 +117,22 @@ def population(
     Returns one row an entity, sorted: ``<entity>_id`` (text), ``as_of``, then what else the
     population selects (``name``, ``owner``, ``segment``, ``amount``, links). Raises ConfigError.
     """
-    names = [n for n in sources_of(con, project, task) if n in tables_in(con, task.population)]
+    names = _read_by(con, project, task, "population")
     create_source_views(con, project, store, names, known_before=as_of, as_of=as_of, bucket=bucket)
-    rows = _run(con, task, "population", task.population)
+    rows = _run(con, project, task, "population")
     rows = rows.drop(columns="as_of", errors="ignore").dropna(subset=task.id_column)
     rows[task.id_column] = rows[task.id_column].astype("str")
-    if rows[task.id_column].duplicated().any():
+    repeated = rows.loc[rows[task.id_column].duplicated(), task.id_column]
+    if len(repeated):
         raise ConfigError(
             f"The population of task {task.name} returns an entity twice.",
-            received=str(rows.loc[rows[task.id_column].duplicated(), task.id_column].iloc[0]),
-            where=f"tasks/{task.name}.yml, population",
+            received=str(repeated.iloc[0]),
+            where=_where(project, task, "population"),
             fix=f"Select one row per {task.id_column}.",
         )
-    rows.insert(1, "as_of", as_of)
+    rows = rows.assign(as_of=as_of).sort_values(task.id_column, ignore_index=True)
     first = [task.id_column, "as_of"]
-    ordered = rows[[*first, *(c for c in rows.columns if c not in first)]]
-    return ordered.sort_values(task.id_column, ignore_index=True)
+    return rows[[*first, *(c for c in rows.columns if c not in first)]]
 
 
 def outcomes(
@@ -128,28 +146,15 @@ def outcomes(
     bucket: str | None = None,
 ) -> pd.Series:
     """1 for the rows of *spine* whose outcome came true, else 0, as known before a date."""
-    names = [n for n in sources_of(con, project, task) if n in tables_in(con, task.outcome)]
+    names = _read_by(con, project, task, "outcome")
     create_source_views(
         con, project, store, names, known_before=known_before, as_of=None, bucket=bucket
     )
-    horizon_end = spine["as_of"].map(lambda date: date + dt.timedelta(days=task.horizon))
-    con.register("_panel", spine.assign(horizon_end=horizon_end))
-    con.execute(
-        "create or replace temp view spine as select * replace "
-        "(as_of::date as as_of, horizon_end::date as horizon_end) from _panel"
-    )
-    rows = _run(con, task, "outcome", task.outcome)
-    con.execute("drop view spine")
-    con.unregister("_panel")
-    if "as_of" not in rows.columns:
-        raise ConfigError(
-            f"The outcome of task {task.name} does not return as_of.",
-            received=f"columns {', '.join(map(str, rows.columns))}",
-            where=f"tasks/{task.name}.yml, outcome",
-            fix=f"Select {task.id_column} and as_of of the spine.",
-        )
+    dates = _dates(spine["as_of"])
+    with _spine(con, task, spine.assign(as_of=dates)):
+        rows = _run(con, project, task, "outcome", ("as_of",))
     positives = set(zip(rows[task.id_column].astype("str"), _dates(rows["as_of"]), strict=True))
-    keys = zip(spine[task.id_column], spine["as_of"], strict=True)
+    keys = zip(spine[task.id_column].astype("str"), dates, strict=True)
     return pd.Series([int(key in positives) for key in keys], index=spine.index, dtype="int8")
 
 
@@ -157,25 +162,50 @@ def _dates(values: pd.Series) -> pd.Series:
     return pd.to_datetime(values).dt.date
 
 
-def _run(con: duckdb.DuckDBPyConnection, task: TaskConfig, key: str, sql: str) -> pd.DataFrame:
+@contextmanager
+def _spine(con: duckdb.DuckDBPyConnection, task: TaskConfig, spine: pd.DataFrame) -> Iterator[None]:
+    """The view ``spine``: *spine* and ``horizon_end``, the first date after the horizon."""
+    con.register("_panel", spine)
+    con.execute(
+        f"""create or replace temp view spine as select * replace (as_of::date as as_of),
+            as_of::date + {task.horizon} as horizon_end from _panel"""
+    )
     try:
-        rows: pd.DataFrame = con.execute(sql).df()
+        yield
+    finally:
+        con.execute("drop view spine")
+        con.unregister("_panel")
+
+
+def _run(
+    con: duckdb.DuckDBPyConnection,
+    project: Project,
+    task: TaskConfig,
+    key: str,
+    also: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Run population or outcome; raises ConfigError unless it returns the id, and *also*."""
+    try:
+        rows: pd.DataFrame = con.execute(getattr(task, key)).df()
     except duckdb.Error as error:
-        raise _sql_error(task, key, error) from None
-    if task.id_column not in rows.columns:
+        raise _sql_error(project, task, key, error) from None
+    missing = [column for column in (task.id_column, *also) if column not in rows.columns]
+    if missing:
         raise ConfigError(
-            f"The {key} of task {task.name} does not return {task.id_column}.",
+            f"The {key} of task {task.name} does not return {' and '.join(missing)}.",
             received=f"columns {', '.join(map(str, rows.columns))}",
-            where=f"tasks/{task.name}.yml, {key}",
-            fix=f"Select {task.id_column}.",
+            where=_where(project, task, key),
+            fix=f"Select {' and '.join((task.id_column, *also))}.",
         )
     return rows
 
 
-def _sql_error(task: TaskConfig, key: str, error: duckdb.Error) -> ConfigError:
+def _sql_error(project: Project, task: TaskConfig, key: str, error: duckdb.Error) -> ConfigError:
+    text = str(error)
+    line = re.search(r"LINE (\d+):", text)
     return ConfigError(
-        f"The {key} of task {task.name} does not run: {str(error).splitlines()[0]}",
-        where=f"tasks/{task.name}.yml, {key}",
+        f"The {key} of task {task.name} does not run: {text.splitlines()[0]}",
+        where=_where(project, task, key) + (f", line {line.group(1)} of the SQL" if line else ""),
         fix="Correct the SQL; it sees the sources of sources.yml by name.",
     )
 

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from salesml import crm
 from salesml.config import Project, TaskConfig, Words, load_project
 from salesml.engine import connect
-from salesml.errors import LabelError, LockedError, SourceError
+from salesml.errors import LabelError, LockedError, ModelError, SalesmlError, SourceError
 from salesml.export import ExportResult, Ledger, Target, write_back
 from salesml.features import load_feature_sets
 from salesml.intake import ReadReport, read_source, reading_order, require_fresh
@@ -44,7 +44,7 @@ from salesml.scoring import (
 )
 from salesml.store import Store, write_atomically
 from salesml.training import Decision, TrainingData, TrainingResult, decide, train
-from salesml.wiring import declared_types, require_wired
+from salesml.wiring import declared_types, feature_sets_of, require_wired
 
 if TYPE_CHECKING:
     from salesml.registry import Champion, Registry, Version
@@ -55,12 +55,14 @@ __all__ = [
     "TaskScores",
     "Trained",
     "champion_for",
+    "export_rows",
     "finish",
     "first_known",
     "nightly",
     "open_run",
     "read_sources",
     "score_task",
+    "target_of",
     "train_task",
     "write_back_scores",
 ]
@@ -135,15 +137,25 @@ def open_run(
 ) -> Iterator[Run]:
     """Open a run of *project*, alone: raises LockedError while another one is under way.
 
-    *as_of* defaults to the project's own date, *now* (aware) to the clock.
+    *as_of* defaults to the project's own date, *now* (aware) to the clock. A disk that is full or
+    refuses to be written raises SalesmlError.
     """
     loaded = load_project(project, root)
     moment = now or dt.datetime.now(dt.UTC)
     naive = moment.astimezone(dt.UTC).replace(tzinfo=None)
     date = as_of or loaded.default_as_of(moment)
     run_id = f"{naive:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
-    with _alone(loaded, run_id):
-        yield Run(loaded, date, naive, run_id, tell)
+    try:
+        with _alone(loaded, run_id):
+            yield Run(loaded, date, naive, run_id, tell)
+    except (OSError, duckdb.IOException) as error:
+        raise SalesmlError(
+            f"The run of project {loaded.name} for {date} could not use its files: "
+            f"{str(error).splitlines()[0]}",
+            where=str(getattr(error, "filename", None) or loaded.var),
+            fix="Free disk space or correct the permissions, and run again; what earlier runs "
+            "made is intact.",
+        ) from error
 
 
 @contextmanager
@@ -175,10 +187,11 @@ def _alone(project: Project, run_id: str) -> Iterator[None]:
 def read_sources(run: Run) -> list[ReadReport]:
     """Bring the store up to date; raises SourceError or DataQualityError, and keeps what was."""
     project, store = run.project, store_of(run.project)
-    types = declared_types(project)
+    types = declared_types(feature_sets_of(project))
     reports = []
     with connect(project.var / "spill") as con:
-        require_wired(con, project)
+        for task in project.tasks.values():
+            require_wired(con, project, task)
         for name in reading_order(project.sources):
             run.tell(f"reading {name}")
             report = read_source(con, project, store, name, now=run.now, types=types.get(name, {}))
@@ -221,7 +234,7 @@ def train_task(run: Run, name: str) -> Trained:
         progress=lambda text: run.tell(f"{name}: {text}"),
     )
     champion = run.registry.champion(name, run.as_of)
-    decision = decide(result, _champion_predictions(champion, data))
+    decision = decide(result, _champion_predictions(run, champion, data))
     run.tell(f"{name}: logging to MLflow")
     version = run.registry.log(
         name,
@@ -300,13 +313,22 @@ def _jobs(run: Run, task: str) -> list[BucketJob]:
     return [BucketJob(project.name, project.root, task, b) for b in buckets_of(project)]
 
 
-def _champion_predictions(champion: Champion | None, data: TrainingData) -> pd.DataFrame | None:
-    """What *champion* says of rows it never learnt from: its own test rows, and newer dates."""
+def _champion_predictions(
+    run: Run, champion: Champion | None, data: TrainingData
+) -> pd.DataFrame | None:
+    """What *champion* says of rows it never learnt from: its own test rows, and newer dates.
+
+    None where there is no champion, or one whose files were changed: training again must mend that.
+    """
     if champion is None:
+        return None
+    try:
+        model = champion.load()
+    except ModelError as error:
+        run.tell(f"the champion, version {champion.version}, is passed over: {error.what}")
         return None
     kept = champion.predictions()
     newer = pd.Series(data.as_of >= champion.as_of)
-    model = champion.load()
     if not newer.any() or not set(model.feature_names_in_) <= set(data.X.columns):
         return kept
     fresh = pd.DataFrame(
@@ -330,7 +352,7 @@ def score_task(run: Run, name: str) -> TaskScores:
     champion, trained = champion_for(run, name)
     scorer = Scorer(champion.directory, champion.sha256, str(champion.version))
     book = ScoreBook(run.project, name)
-    folder = book.open(run.as_of, run.run_id)
+    folder = book.begin(run.as_of, run.run_id)
     reports = _score_buckets(run, name, scorer, folder)
     rows = sum(report.rows for report in reports)
     book.publish(
@@ -368,13 +390,19 @@ def write_back_scores(run: Run, *, dry_run: bool = False) -> list[ExportResult]:
     return [_write_target(run, name, ledger, dry_run=dry_run) for name in run.project.targets]
 
 
+def target_of(project: Project, name: str) -> Target:
+    """The target *name* of ``export.yml``; raises ConfigError where it makes no sense."""
+    config = project.targets[name]
+    return Target(name, config.table, config.key, config.mode, config.fields, config.stamps)
+
+
 def _write_target(run: Run, name: str, ledger: Ledger, *, dry_run: bool) -> ExportResult:
     config = run.project.targets[name]
     task = run.project.task(config.task)
     run.tell(f"writing back {name}")
     rows = export_rows(task, ScoreBook(run.project, task.name).read(run.as_of))
     return write_back(
-        Target(name, config.table, config.key, config.mode, config.fields, config.stamps),
+        target_of(run.project, name),
         rows,
         connection=crm.connect(config.connection, run.project.connections[config.connection]),
         ledger=ledger,
@@ -382,6 +410,7 @@ def _write_target(run: Run, name: str, ledger: Ledger, *, dry_run: bool) -> Expo
         run_id=run.run_id,
         now=lambda: dt.datetime.now(dt.UTC).replace(tzinfo=None),
         dry_run=dry_run,
+        progress=lambda done, total: run.tell(f"writing back {name}: {done:,} of {total:,}"),
     )
 
 

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -22,7 +23,7 @@ import pyarrow.parquet as pq
 
 from salesml.config import Band, Project, TaskConfig, load_project
 from salesml.engine import connect
-from salesml.errors import ConfigError, ModelError
+from salesml.errors import ConfigError, ModelError, SalesmlError
 from salesml.explanation import reasons, scores
 from salesml.features import FeatureSet, Snapshots, load_feature_sets
 from salesml.labels import OPTIONAL_COLUMNS, outcomes, population
@@ -35,6 +36,7 @@ __all__ = [
     "ScoreBook",
     "buckets_of",
     "executor",
+    "no_scores",
     "panel_bucket",
     "score_bucket",
     "store_of",
@@ -62,15 +64,26 @@ def buckets_of(project: Project) -> list[str]:
 
 @contextmanager
 def executor(project: Project) -> Iterator[Executor]:
-    """Where buckets are computed: one thread, or as many processes as there are workers."""
+    """Where buckets are computed: one thread, or as many processes as there are workers.
+
+    Raises SalesmlError where a process dies.
+    """
     workers = min(project.settings.workers, project.settings.buckets)
     if workers == 1:
         with ThreadPoolExecutor(1) as pool:
             yield pool
     else:
         # spawn: a forked child would share the threads of DuckDB and LightGBM
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            yield pool
+        try:
+            with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+                yield pool
+        except BrokenProcessPool as error:
+            raise SalesmlError(
+                f"One of the {workers} worker processes died; memory may have run out.",
+                where=project.where("project.yml", "workers"),
+                fix="Lower `workers`, or raise `buckets` so that each takes less memory, and run "
+                "again; what earlier runs made is intact.",
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -185,7 +198,8 @@ def score_bucket(
     told = _reasons(features, model, scored, bucket.sets)
     clock.lap("reasons")
     before = ScoreBook(bucket.project, bucket.task.name).before(as_of, bucket.task.id_column)
-    scored["change"] = (scored["score"] - scored[bucket.task.id_column].map(before)).astype("Int32")
+    past = pd.array([before.get(i) for i in scored[bucket.task.id_column]], dtype="Int32")
+    scored["change"] = scored["score"] - past
     scored["run_id"], scored["model_version"] = run_id, scorer.version
     _write_scores(folder / f"bucket={job.bucket}.parquet", bucket.task, scored, told)
     clock.lap("write")
@@ -235,15 +249,26 @@ def _reasons(
     if features.empty:
         return []
     contributions = model.explain(features)
-    values = features[list(contributions.columns)]
-    return reasons(values, contributions, scored["score"].to_numpy(), sets, model.score_slope_)
+    return reasons(features, contributions, scored["score"].to_numpy(), sets, model.score_slope_)
 
 
 def _write_scores(
     path: Path, task: TaskConfig, scored: pd.DataFrame, told: list[list[dict[str, Any]]]
 ) -> None:
+    columns = {
+        name: pa.array(scored[name], type=kind, from_pandas=True)
+        if name in scored
+        else pa.nulls(len(scored), kind)
+        for name, kind in _schema(task).items()
+    }
+    columns["reasons"] = pa.array(told, type=pa.list_(_REASON))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), path)
+
+
+def _schema(task: TaskConfig) -> dict[str, pa.DataType]:
     text, number = pa.string(), pa.float64()
-    schema = {
+    return {
         task.id_column: text,
         "as_of": pa.date32(),
         "run_id": text,
@@ -258,15 +283,11 @@ def _write_scores(
         "segment": text,
         "amount": number,
     }
-    columns = {
-        name: pa.array(scored[name], type=kind, from_pandas=True)
-        if name in scored
-        else pa.nulls(len(scored), kind)
-        for name, kind in schema.items()
-    }
-    columns["reasons"] = pa.array(told, type=pa.list_(_REASON))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table(columns), path)
+
+
+def no_scores(task: TaskConfig) -> pd.DataFrame:
+    """Scores of nobody: the columns that `ScoreBook.read` returns for *task*."""
+    return pd.DataFrame(columns=[*_schema(task), "reasons"])
 
 
 class ScoreBook:
@@ -276,16 +297,15 @@ class ScoreBook:
         self.root = project.var / "scores" / task
         self._task = task
 
-    def open(self, as_of: dt.date, run_id: str) -> Path:
+    def begin(self, as_of: dt.date, run_id: str) -> Path:
         """The folder a run writes its buckets to; nobody reads it before `publish`."""
-        return self.root / f"{as_of}-{run_id}"
+        self._sweep()
+        return self._folder(as_of, run_id)
 
     def publish(self, as_of: dt.date, run_id: str, meta: dict[str, Any]) -> None:
         """Let the run *run_id* count for *as_of*, and delete what it replaces."""
         write_atomically(self._note(as_of), json.dumps({"run_id": run_id, **meta}))
-        for folder in self.root.glob(f"{as_of}-*/"):
-            if folder != self.open(as_of, run_id):
-                shutil.rmtree(folder, ignore_errors=True)
+        self._sweep()
 
     def dates(self) -> list[dt.date]:
         """Dates that have scores, oldest first."""
@@ -306,10 +326,11 @@ class ScoreBook:
 
     def read(self, as_of: dt.date) -> pd.DataFrame:
         """Scores of a date, one row an entity, highest score first; reasons as lists of dicts."""
-        folder = self.open(as_of, str(self.meta(as_of)["run_id"]))
-        table = pq.read_table(folder)
+        table = pq.read_table(self._published(as_of))
         frame: pd.DataFrame = table.drop_columns("reasons").to_pandas()
+        frame["change"] = frame["change"].astype("Int32")  # else whole numbers read 3.0
         frame["reasons"] = pd.Series(table["reasons"].to_pylist(), dtype=object)
+        frame["change"] = frame["change"].astype("Int32")  # whole points, missing the first time
         order = ["score", "probability"]
         return frame.sort_values(order, ascending=False, kind="stable", ignore_index=True)
 
@@ -318,12 +339,24 @@ class ScoreBook:
         past = [date for date in self.dates() if date < as_of]
         if not past:
             return {}
-        folder = self.open(past[-1], str(self.meta(past[-1])["run_id"]))
-        table = pq.read_table(folder, columns=[id_column, "score"])
+        table = pq.read_table(self._published(past[-1]), columns=[id_column, "score"])
         return dict(zip(table[id_column].to_pylist(), table["score"].to_pylist(), strict=True))
 
     def _note(self, as_of: dt.date) -> Path:
         return self.root / f"{as_of}.json"
+
+    def _folder(self, as_of: dt.date, run_id: str) -> Path:
+        return self.root / f"{as_of}-{run_id}"
+
+    def _published(self, as_of: dt.date) -> Path:
+        return self._folder(as_of, str(self.meta(as_of)["run_id"]))
+
+    def _sweep(self) -> None:
+        """Delete what does not count: replaced runs, and what runs that died left."""
+        counting = {self._published(date) for date in self.dates()}
+        for folder in self.root.glob("*/"):
+            if folder not in counting:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def merge_unseen(reports: list[BucketReport]) -> dict[str, int]:

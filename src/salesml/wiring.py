@@ -2,87 +2,135 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import duckdb
 
 from salesml.config import Project, TaskConfig
 from salesml.errors import ConfigError, suggest
 from salesml.features import FeatureSet, load_feature_sets
+from salesml.features.definition import Read
 from salesml.labels import sources_of
 
-__all__ = ["declared_types", "require_wired"]
+__all__ = ["declared_types", "feature_sets_of", "require_wired"]
 
 
-def declared_types(project: Project) -> dict[str, dict[str, str]]:
-    """Type of the columns of each source, as the feature sets in use declare them.
+def feature_sets_of(project: Project) -> list[FeatureSet]:
+    """The feature sets of all tasks; raises ConfigError or FeatureError naming the file."""
+    return [
+        feature_set
+        for task in project.tasks.values()
+        for feature_set in load_feature_sets(project.features, task.entity, task.features)
+    ]
+
+
+def declared_types(sets: Iterable[FeatureSet]) -> dict[str, dict[str, str]]:
+    """Type of the columns of each source, as *sets* declare them.
 
     Raises ConfigError where two sets declare one column differently.
     """
     types: dict[str, dict[str, str]] = defaultdict(dict)
-    for feature_set in _sets(project):
+    places: dict[tuple[str, str], str] = {}
+    for feature_set in sets:
+        place = str(feature_set.path.with_suffix(".yml"))
         for read in feature_set.reads.values():
             for column, kind in feature_set.source_columns(read).items():
                 known = types[read.source].setdefault(column, kind)
+                first = places.setdefault((read.source, column), place)
                 if known.lower() != kind.lower():
                     raise ConfigError(
                         f"Feature sets declare {read.source}.{column} as two types.",
                         received=f"{known} and {kind}",
-                        where=str(feature_set.path.with_suffix(".yml")),
+                        where=f"{first} and {place}",
                         fix="Use one type in all of them.",
                     )
     return types
 
 
-def require_wired(con: duckdb.DuckDBPyConnection, project: Project) -> None:
-    """Raise ConfigError for a source or column that is not mapped, or lies in other buckets."""
-    for task in project.tasks.values():
-        for feature_set in load_feature_sets(project.features, task.entity, task.features):
-            _require_mapped(project, feature_set)
-            for read in feature_set.reads.values():
-                _require_bucket(project, task, read.source, f"feature set {feature_set.name}")
-        for name in sources_of(con, project, task):
-            _require_bucket(project, task, name, "population or outcome")
+def require_wired(con: duckdb.DuckDBPyConnection, project: Project, task: TaskConfig) -> None:
+    """Raise ConfigError for every source or column that *task* cannot have as it needs it.
+
+    Those are not mapped, or their rows are spread over other buckets.
+    """
+    problems = list(_problems(con, project, task))
+    if len(problems) > 1:
+        raise ConfigError(
+            f"Task {task.name} and its sources do not fit together in {len(problems)} places:\n"
+            + "\n".join(textwrap.indent(str(problem), "  ") for problem in problems)
+        )
+    if problems:
+        raise problems[0]
 
 
-def _sets(project: Project) -> Iterator[FeatureSet]:
-    for task in project.tasks.values():
-        yield from load_feature_sets(project.features, task.entity, task.features)
+def _problems(
+    con: duckdb.DuckDBPyConnection, project: Project, task: TaskConfig
+) -> Iterator[ConfigError]:
+    for feature_set in load_feature_sets(project.features, task.entity, task.features):
+        for read in feature_set.reads.values():
+            if read.source not in project.sources:
+                yield _unmapped(project, feature_set, read)
+                continue
+            yield from _missing_columns(project, feature_set, read)
+            yield from _spread(project, task, read.source, f"feature set {feature_set.name}")
+            yield from _spread_link(project, task, feature_set, read)
+    for name in sources_of(con, project, task):
+        yield from _spread(project, task, name, "population or outcome")
 
 
-def _require_mapped(project: Project, feature_set: FeatureSet) -> None:
-    for read in feature_set.reads.values():
-        if read.source not in project.sources:
-            raise ConfigError(
-                f"Feature set {feature_set.entity}/{feature_set.name} reads the source "
-                f"'{read.source}', which project {project.name} does not map."
-                f"{suggest(read.source, project.sources)}",
-                received=f"sources {', '.join(project.sources)}",
-                where=str(feature_set.path.with_suffix(".yml")),
-                fix=f"Map {read.source} in sources.yml, or drop the set from the task.",
-            )
-        needed = [*feature_set.source_columns(read), *([] if read.shared else [read.on])]
-        mapped = {*project.sources[read.source].columns, "happened_at", "known_at"}
-        missing = [c for c in needed if c not in mapped]
-        if missing:
-            raise ConfigError(
-                f"Feature set {feature_set.entity}/{feature_set.name} reads columns that source "
-                f"{read.source} does not have: {', '.join(missing)}."
-                f"{suggest(missing[0], mapped)}",
-                received=f"columns {', '.join(sorted(mapped))}",
-                where=f"configs/{project.name}/sources.yml, source {read.source}",
-                fix="Add them to its columns (as `null` where the company has none).",
-            )
+def _unmapped(project: Project, feature_set: FeatureSet, read: Read) -> ConfigError:
+    return ConfigError(
+        f"Feature set {feature_set.entity}/{feature_set.name} reads the source "
+        f"'{read.source}', which project {project.name} does not map."
+        f"{suggest(read.source, project.sources)}",
+        received=f"sources {', '.join(project.sources)}",
+        where=str(feature_set.path.with_suffix(".yml")),
+        fix=f"Map {read.source} in sources.yml, or drop the set from the task.",
+    )
 
 
-def _require_bucket(project: Project, task: TaskConfig, name: str, reader: str) -> None:
+def _missing_columns(
+    project: Project, feature_set: FeatureSet, read: Read
+) -> Iterator[ConfigError]:
+    needed = [*feature_set.source_columns(read), *([] if read.shared else [read.on])]
+    mapped = {*project.sources[read.source].columns, "happened_at", "known_at"}
+    missing = [c for c in dict.fromkeys(needed) if c not in mapped]
+    if missing:
+        hints = "".join(dict.fromkeys(suggest(column, mapped) for column in missing))
+        yield ConfigError(
+            f"Feature set {feature_set.entity}/{feature_set.name} reads columns that source "
+            f"{read.source} does not have: {', '.join(missing)}.{hints}",
+            received=f"columns {', '.join(sorted(mapped))}",
+            where=project.where("sources.yml", "sources", read.source, "columns"),
+            fix="Add them to its columns (as `null` where the company has none).",
+        )
+
+
+def _spread(project: Project, task: TaskConfig, name: str, reader: str) -> Iterator[ConfigError]:
     source = project.sources[name]
     if not source.whole and source.entity != task.bucket_column:
-        raise ConfigError(
+        yield ConfigError(
             f"Task {task.name} is computed by {task.bucket_column}, but source {name} "
             f"({reader}) lies in buckets of {source.entity}.",
-            where=f"configs/{project.name}/tasks/{task.name}.yml",
+            where=project.where("sources.yml", "sources", name, "entity"),
             fix=f"Set `bucket: {source.entity}` in the task, map {name} with `entity: "
             f"{task.bucket_column}`, or make it `entity: whole` where it is small.",
+        )
+
+
+def _spread_link(
+    project: Project, task: TaskConfig, feature_set: FeatureSet, read: Read
+) -> Iterator[ConfigError]:
+    """Rows joined by anything but what a bucket holds all of lie in other buckets, too."""
+    if not project.sources[read.source].whole and read.on not in (
+        task.bucket_column,
+        task.id_column,
+    ):
+        yield ConfigError(
+            f"Feature set {feature_set.entity}/{feature_set.name} joins {read.source} on "
+            f"{read.on}, but a bucket holds only its part of those rows.",
+            where=str(feature_set.path.with_suffix(".yml")),
+            fix=f"Map {read.source} with `entity: whole`, once more under another name where the "
+            "table is needed by bucket, too.",
         )

@@ -74,7 +74,8 @@ def test_a_row_asked_for_twice_counts_once(
     con: duckdb.DuckDBPyConnection, given: Project, tmp_path: Path
 ) -> None:
     rows = spine(*[("a", "2024-01-03")] * 3)
-    assert computed(con, given, made(tmp_path, COUNT), rows)["n"].tolist() == [2.0] * 3
+    for sql in (COUNT, "select account_id, as_of, 2 as n from spine"):
+        assert computed(con, given, made(tmp_path, sql), rows)["n"].tolist() == [2.0] * 3
 
 
 def test_nobody(con: duckdb.DuckDBPyConnection, given: Project, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_examples_that_do_not_hold_are_all_told(
         "  one: n is 1.0, expected 2",
         "  one: channel is none, expected mail",
         "  one: 'totl' is no feature. Did you mean 'total'?",
-        "  two: no row ['b', '2024-02-01'] in spine",
+        "  two: no row b, 2024-02-01 in spine",
     ]
     assert caught.value.where == f"{tmp_path}/account/engagement.yml"
 
@@ -115,7 +115,8 @@ def test_rows_without_a_day_are_states(con: duckdb.DuckDBPyConnection, tmp_path:
     }
     spine = [{"account_id": who, "as_of": DATE} for who in "ab"]
     expect = [{**spine[0], "total": 3}, {**spine[1], "total": 0}]
-    run_examples(con, made(tmp_path, example(given, {}, spine=spine, expect=expect), sql=sql))
+    states = {"name": "states", "given": given, "spine": spine, "expect": expect}
+    run_examples(con, made(tmp_path, states, sql=sql))
 
 
 def test_aliases_and_links(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
@@ -130,8 +131,9 @@ def test_aliases_and_links(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> No
         "activities": rows({"owner_id": "o"})["activities"],
         "of_owner": [{"owner_id": "o", "happened_at": DAY}, {"owner_id": "p", "happened_at": DAY}],
     }
-    fs = made(tmp_path, example(given, {"n": 2}, spine=spine), sql=sql, reads=reads)
-    run_examples(con, fs)
+    linked = example(given, {"n": 2}, spine=spine)
+    run_examples(con, made(tmp_path, linked, sql=sql, reads=reads))
+    run_examples(con, made(tmp_path, example(given, {"n": 0}), sql=sql, reads=reads))
 
 
 def test_a_value_that_is_expected_to_be_missing(

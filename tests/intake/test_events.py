@@ -313,7 +313,7 @@ def test_all_problems_of_a_mapping_are_told(
     assert "Did you mean 'account'?" in text
     assert "Parser Error" in text
     assert "known_at: is BIGINT, not a time; use to_timestamp()" in text
-    assert "where:: amuont > 0" in text
+    assert "(where): amuont > 0" in text
     assert "Did you mean 'known'?" in text
     assert "received: columns id, account, amount, happened, known in activities" in text
     assert "where: configs/test/sources.yml, sources.activities" in text
@@ -521,6 +521,18 @@ def test_one_bad_row_does_not_stop_a_quiet_day(
     crm.tables["activities"] += [row(i, id=f"x{i}", account=None) for i in range(4, 16)]
     with pytest.raises(DataQualityError, match="rows of source activities fail checks"):
         read(con, given, "activities")
+
+
+def test_a_full_read_shows_only_its_own_quarantine(
+    con: duckdb.DuckDBPyConnection, crm: FakeCrm, tmp_path: Path
+) -> None:
+    given = incremental(tmp_path)
+    for number in (3, 5):
+        crm.tables["activities"] += [row(number, account=None), row(number + 1)]
+        read(con, given, "activities")
+    assert len(quarantined(con, given)) == 2
+    read(con, incremental(tmp_path, where="id <> 'e3'"), "activities")
+    assert [r["activity_id"] for r in quarantined(con, given)] == ["e5"]
 
 
 @pytest.mark.parametrize("changes", [{"where": "true"}, {"checks": {"not_null": "amount"}}])

@@ -40,7 +40,7 @@ class ProjectConfig(Strict):
 
 @dataclass(frozen=True)
 class Project:
-    """A project folder, read and checked."""
+    """A project folder, read and checked; ``scratch`` stands in for ``var/`` where given."""
 
     name: str
     root: Path
@@ -49,11 +49,12 @@ class Project:
     sources: dict[str, SourceConfig]
     tasks: dict[str, TaskConfig]
     targets: dict[str, TargetConfig]
+    scratch: Path | None = None
 
     @property
     def var(self) -> Path:
         """Where runs write: ``var/<project>/``."""
-        return self.root / "var" / self.name
+        return (self.scratch or self.root / "var") / self.name
 
     @property
     def features(self) -> Path:
@@ -86,6 +87,7 @@ class Project:
         if name not in self.tasks:
             raise ConfigError(
                 f"Project {self.name} has no task '{name}'.{suggest(name, self.tasks)}",
+                where=str(self.root / "configs" / self.name / "tasks"),
                 fix=f"Use one of: {', '.join(sorted(self.tasks))}.",
             )
         return self.tasks[name]

@@ -13,7 +13,7 @@ from salesml.features import Feature, FeatureSet
 
 __all__ = ["AVERAGE", "Number", "concepts_of", "points", "reasons", "scores"]
 
-AVERAGE = 50
+LOWEST, AVERAGE, HIGHEST = 1, 50, 99
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -26,12 +26,21 @@ class Number(float):
             return float(self).__format__(spec)
         if self.is_integer():
             return f"{int(self):,}"
-        return f"{float(self):,.0f}" if abs(self) >= 100 else f"{round(float(self), 1):g}"
+        rounded = round(float(self), 1) + 0.0  # no -0
+        return f"{float(self):,.0f}" if abs(self) >= 100 else f"{rounded:g}"
+
+
+class _Unknown:
+    """What stands for a previous value that nobody knows, whatever format the words ask for."""
+
+    def __format__(self, spec: str) -> str:
+        return "–"
 
 
 def scores(margin: Floats, *, average: float, slope: float) -> Ints:
     """Scores 1 to 99 of margins in log-odds; *average* scores 50, *slope* points a log-odd."""
-    return np.clip(np.rint(AVERAGE + slope * (margin - average)), 1, 99).astype(np.int64)
+    exact = AVERAGE + slope * (margin - average)
+    return np.clip(np.rint(exact), LOWEST, HIGHEST).astype(np.int64)
 
 
 def points(contributions: Floats, score: Ints, slope: float) -> Ints:
@@ -49,7 +58,8 @@ def points(contributions: Floats, score: Ints, slope: float) -> Ints:
     exact = slope * contributions
     total = exact.sum(axis=1)
     distance = score - AVERAGE
-    cut = np.abs(total) > np.abs(distance) + 0.5
+    # told by the score: within the scale, a total near a half may round to either side
+    cut = np.isin(score, (LOWEST, HIGHEST)) & (np.abs(total) > np.abs(distance) + 0.5)
     exact *= np.divide(distance, total, out=np.ones_like(total), where=cut)[:, None]
     whole = np.floor(exact).astype(np.int64)
     left = distance - whole.sum(axis=1)
@@ -74,8 +84,8 @@ def reasons(
 ) -> list[list[dict[str, Any]]]:
     """Reasons of every row, strongest first: ``{concept, points, text_ja, text_en}``.
 
-    *values* and *contributions* have the features as columns, in the same order. Concepts of no
-    points are left out; the points of a row add up to ``score - 50``.
+    *contributions* has the model's features as columns, *values* these and those that their words
+    compare with. Concepts of no points are left out; the points of a row add up to ``score - 50``.
     """
     features = {n: f for feature_set in sets for n, f in feature_set.features.items()}
     grouped = _group(list(contributions.columns), concepts_of(sets))
@@ -83,7 +93,7 @@ def reasons(
     by_concept = np.column_stack([matrix[:, columns].sum(axis=1) for columns in grouped.values()])
     whole = points(by_concept, score, slope)
     speakers = _speakers(matrix, by_concept, list(grouped.values()))
-    telling = _Telling(values, features)
+    telling = _Telling(values, list(contributions.columns), features)
     names = list(grouped)
     return [
         [
@@ -114,10 +124,12 @@ def _speakers(matrix: Floats, by_concept: Floats, groups: list[list[int]]) -> In
 class _Telling:
     """The words for the value of one feature in one row; equal facts are put in words once."""
 
-    def __init__(self, values: pd.DataFrame, features: Mapping[str, Feature]) -> None:
-        self._names = list(values.columns)
+    def __init__(
+        self, values: pd.DataFrame, names: list[str], features: Mapping[str, Feature]
+    ) -> None:
+        self._names = names
         self._features = features
-        self._columns = {n: values[n].to_numpy(dtype=object) for n in self._names}
+        self._columns = {n: values[n].to_numpy(dtype=object) for n in values.columns}
         self._told: dict[tuple[Any, ...], dict[str, str]] = {}
 
     def __call__(self, row: int, column: int) -> dict[str, str]:
@@ -144,7 +156,7 @@ def _tell(feature: Feature, value: object, previous: object) -> dict[str, str]:
         template: str = getattr(feature.words, language)
         texts[f"text_{language}"] = template.format(
             value=_shown(feature, value, language),
-            previous=_shown(feature, 0.0 if _missing(previous) else previous, language),
+            previous=_shown(feature, previous, language),
         )
     return texts
 
@@ -156,6 +168,8 @@ _YES_NO: dict[str, Callable[[bool], str]] = {
 
 
 def _shown(feature: Feature, value: Any, language: str) -> object:
+    if _missing(value):
+        return _Unknown()
     if feature.type == "boolean":
         return _YES_NO[language](bool(value))
     return Number(value) if feature.type == "double" else value

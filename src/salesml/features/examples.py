@@ -136,11 +136,11 @@ def _differences(feature_set: FeatureSet, example: Example, computed: pd.DataFra
     for expected in example.expect:
         if not expected:
             continue
-        row = found.get(tuple(str(expected.get(k)) for k in keys))
-        if row is None:
-            problems.append(f"{example.name}: no row {[expected.get(k) for k in keys]} in spine")
+        key = tuple(str(expected.get(k)) for k in keys)
+        if key not in found:
+            problems.append(f"{example.name}: no row {', '.join(key)} in spine")
             continue
-        problems += _wrong_values(feature_set, example, expected, row)
+        problems += _wrong_values(feature_set, example, expected, found[key])
     return problems
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from salesml import __version__
 from salesml.config import Project, TaskConfig
 from salesml.features.compute import compute_set, with_links
 from salesml.features.definition import FeatureSet
@@ -92,6 +93,7 @@ class Snapshots:
         known = [f"{name}={self.store.checksum(name, as_of)}" for name in sources]
         rows = pd.util.hash_pandas_object(spine.astype("str"), index=False)
         described = [
+            __version__,
             feature_set.sql,
             feature_set.file.model_dump_json(exclude={"tests", "concepts", "description"}),
             self.project.settings.timezone,

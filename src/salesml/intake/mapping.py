@@ -79,9 +79,9 @@ class RawTable:
             yield column, spec.sql
         yield from self._times()
         if self.source.where is not None:
-            yield "where:", self.source.where
+            yield "(where)", self.source.where
         if self.source.incremental is not None:
-            yield "incremental:", quote(self.source.incremental)
+            yield "(incremental)", quote(self.source.incremental)
 
     def _times(self) -> Iterator[tuple[str, str]]:
         if self.source.happened_at is not None:

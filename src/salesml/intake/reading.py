@@ -218,24 +218,28 @@ class _Reading:
         versions = VersionTables(
             self.con, self.store, self.name, self.source, new.columns, self.now, complete
         )
-        old = self.old if self.old and self.old.kind == "state" else None
-        if old and old.key == new.key:
-            versions.create_stored(old)
-        else:
-            old = None
-        if old and not self._same_layout and (not old.collected or versions.covers_stored()):
-            old = None
-        if old is None:
+        history = self._history(versions)
+        if history is None:
             versions.create_first()
             new = replace(new, collected=self.source.known_at == SEEN)
             return self._write(self._dated(new, "fresh"), "fresh", append=False)
         versions.create_news()
-        new = replace(new, collected=old.collected or versions.replaced())
+        new = replace(new, collected=history.collected or versions.replaced())
         if self._same_layout:
-            added = self._dated(new, "fresh")
-            return self._write(added, "fresh", append=True) if added.days else self._keep(old, new)
+            new = self._dated(new, "fresh")
+            return self._write(new, "fresh", append=True) if new.days else self._keep(history, new)
         both = "(from stored union all by name from fresh)"
         return self._write(self._dated(new, both), both, append=False)
+
+    def _history(self, versions: VersionTables) -> Manifest | None:
+        """What is stored and stays; None where the source itself can tell all of it."""
+        old = self.old
+        if old is None or old.kind != "state" or old.key != self.source.key:
+            return None
+        versions.create_stored(old)
+        if self._same_layout or (old.collected and not versions.covers_stored()):
+            return old
+        return None
 
     def _dated(self, new: Manifest, rows: str) -> Manifest:
         """*new* with (rows, checksum) by the business date on which *rows* became known."""
