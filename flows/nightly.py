@@ -58,18 +58,25 @@ def nightly(
 def _publish(result: NightlyResult) -> None:
     """The report and the top of each list as Prefect artifacts."""
     project = result.run.project
-    key = re.sub(r"[^a-z0-9]+", "-", project.name.lower())
-    create_link_artifact(link=result.report.as_uri(), link_text="report", key=f"{key}-report")
+    create_link_artifact(
+        link=result.report.as_uri(), link_text="report", key=_key(project.name, "report")
+    )
     for scored in result.tasks:
         frame = ScoreBook(project, scored.task.name).read(result.run.as_of).head(_TOP)
-        rows = pipeline.export_rows(scored.task, frame).astype("str")
+        rows = pipeline.export_rows(scored.task, frame).astype("str").fillna("")
         columns = [scored.task.id_column, "name", "score", "change", "probability"]
         columns += [f"band_{project.settings.language}", f"reasons_{project.settings.language}"]
         create_table_artifact(
             table={name: rows[name].tolist() for name in columns},
-            key=f"{key}-{re.sub(r'[^a-z0-9]+', '-', scored.task.name.lower())}",
+            key=_key(project.name, scored.task.name),
             description=scored.task.question.en,
         )
+
+
+def _key(*names: str) -> str:
+    """*names* as the key of an artifact: a-z, 0-9 and dashes, also for names in Japanese."""
+    ascii_only = "-".join(names).lower().encode("punycode").decode("ascii")
+    return re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")
 
 
 def main(project: ProjectOption, as_of: AsOf = None, dry_run: DryRun = False) -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import tiny
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from salesml import cli
 from salesml.pipeline import nightly
@@ -21,6 +20,12 @@ PROMISED = [
     "expected_value",
 ]  # fmt: skip
 COMMANDS = ["sample", "check", "train", "nightly", "scores", "explain", "export", "rollback"]
+
+
+@pytest.fixture(autouse=True)
+def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +118,7 @@ def test_no_command_shows_help() -> None:
 def test_a_project_that_is_not_there(seen: Path, arguments: tuple[str, ...]) -> None:
     text = refusal(*arguments)
     assert "There is no project 'tinny'. Did you mean 'tiny'?" in text
-    assert f"where: {seen / 'configs/tinny/project.yml'}" in text.replace("\n", "")
+    assert f"where: {seen / 'configs/tinny/project.yml'}" in text
     assert "Use one of: tiny." in text
 
 
@@ -138,7 +143,7 @@ def test_an_entity_that_is_not_there(seen: Path, command: tuple[str, ...]) -> No
     text = refusal(command[0], "-p", "tiny", "away", *command[1:])
     assert "account 'c0001' was not scored by away. Did you mean 'c001'?" in text
     assert "received: 48 scored on 2025-03-02" in text
-    assert str(seen / "var/tiny/scores/away") in text.replace("\n", "")
+    assert str(seen / "var/tiny/scores/away") in text
 
 
 @pytest.mark.parametrize("date", ["2025-13-01", "yesterday", "", "01.03.2025"])
@@ -155,7 +160,7 @@ def test_a_date_without_scores(seen: Path) -> None:
     text = refusal("scores", "-p", "tiny", "away", "--as-of", "2024-01-01")
     assert "There are no scores of away for 2024-01-01." in text
     assert "scores for: 2025-03-01, 2025-03-02" in text
-    assert str(seen) in text.replace("\n", "")
+    assert str(seen) in text
 
 
 @pytest.mark.parametrize("command", [("scores", "away"), ("explain", "away", "c001"), ("export",)])
@@ -396,7 +401,7 @@ def test_a_project_without_targets_exports_nothing(own: Path) -> None:
     (own / "configs/tiny/export.yml").unlink()
     text = refusal("export", "-p", "tiny")
     assert "Project tiny says nowhere to write to." in text
-    assert str(own / "configs/tiny/export.yml") in text.replace("\n", "")
+    assert str(own / "configs/tiny/export.yml") in text
 
 
 # rollback --------------------------------------------------------------------------------------

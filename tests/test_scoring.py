@@ -15,7 +15,8 @@ from fakes import project, source, task
 from salesml import api
 from salesml.config import load_project
 from salesml.errors import ConfigError, ModelError, SalesmlError
-from salesml.pipeline import TaskScores, nightly, open_run, read_sources, score_task
+from salesml.pipeline import TaskScores, nightly, read_sources, score_task
+from salesml.run import open_run
 from salesml.scoring import BucketReport, ScoreBook, executor, merge_unseen, no_scores
 
 pytestmark = pytest.mark.xdist_group("tiny")

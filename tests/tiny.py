@@ -277,3 +277,40 @@ def change(root: Path, name: str, place: str, value: Any) -> None:
     else:
         found[last] = value
     path.write_text(yaml.safe_dump(whole, allow_unicode=True, sort_keys=False), encoding="utf-8")
+
+
+_FLAGS = """\
+create table flags as
+with months as (select distinct date(visited_at, 'start of month') as as_of from visits)
+select code || as_of as id, code as customer, as_of as flagged_at, not exists (
+    select 1 from visits where customer = code and visited_at >= as_of
+    and visited_at < date(as_of, '+30 days')) as gone
+from customers, months
+"""
+_FLAGGED_SQL = """\
+select account_id, as_of, any_value(segment) as account_segment,
+    max_by(gone, flags.happened_at) as flag
+from accounts left join flags using (account_id, as_of)
+group by account_id, as_of
+"""
+
+
+def leak(root: Path) -> None:
+    """Add a feature, ``flag``, that tells the outcome: the CRM says it was known in time."""
+    with crm(root) as link:
+        link.execute(_FLAGS)
+    source = {
+        "connection": "crm", "table": "flags", "kind": "events", "key": "flag_id",
+        "entity": "account_id", "happened_at": "flagged_at",
+        "known_at": "flagged_at::timestamp - interval 1 hour",
+        "columns": {"flag_id": "id", "account_id": "customer", "gone": "gone"},
+    }  # fmt: skip
+    flag = {
+        "concept": "profile", "type": "double", "unit": {"ja": "無", "en": "none"},
+        "good": "none", "missing": 0, "words": {"ja": "{value}", "en": "{value}"},
+    }  # fmt: skip
+    change(root, "configs/tiny/sources.yml", "sources.flags", source)
+    profile = "features/account/profile.yml"
+    change(root, profile, "reads.flags", {"columns": {"gone": "double"}})
+    change(root, profile, "features.flag", flag)
+    (root / "features/account/profile.sql").write_text(_FLAGGED_SQL, encoding="utf-8")

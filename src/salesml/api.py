@@ -12,15 +12,9 @@ from salesml.check import check
 from salesml.config import load_project
 from salesml.errors import ConfigError, ModelError, suggest
 from salesml.export import ExportResult
-from salesml.pipeline import (
-    Tell,
-    Trained,
-    nightly,
-    open_run,
-    read_sources,
-    train_task,
-    write_back_scores,
-)
+from salesml.learning import Trained, train_task
+from salesml.pipeline import nightly, read_sources, write_back_scores
+from salesml.run import Tell, open_run
 from salesml.sample import make_sample
 from salesml.scoring import ScoreBook
 

@@ -20,7 +20,9 @@ from salesml.export.rows import rows_of
 from salesml.features import FeatureSet, load_feature_sets, look_ahead, run_examples
 from salesml.intake import read_source, reading_order
 from salesml.labels import outcomes, panel_dates, population, require_rows, sources_of
-from salesml.pipeline import Tell, export_rows, first_known, target_of
+from salesml.learning import first_known
+from salesml.pipeline import export_rows, target_of
+from salesml.run import Tell
 from salesml.scoring import buckets_of, no_scores, store_of
 from salesml.training import leak_warnings
 from salesml.wiring import declared_types, require_wired

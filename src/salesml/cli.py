@@ -19,7 +19,9 @@ from salesml import api
 from salesml.config import load_project
 from salesml.errors import SalesmlError
 from salesml.export import ExportResult
-from salesml.pipeline import NightlyResult, Tell, Trained
+from salesml.learning import Trained
+from salesml.pipeline import NightlyResult
+from salesml.run import Tell
 from salesml.scoring import ScoreBook
 from salesml.tables import explain_panel, top_table
 
@@ -81,7 +83,8 @@ def errors_told() -> Iterator[None]:
     try:
         yield
     except SalesmlError as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
+        text = f"[bold red]Error:[/] {escape(str(error))}"
+        Console(stderr=True).print(text, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
 
@@ -125,11 +128,11 @@ def check(project: ProjectOption, as_of: AsOf = None) -> None:
             report = api.check(project, as_of=as_of, tell=tell)
         console = _output()
         for title in report.passed:
-            console.print(f"[green]ok[/]    {escape(title)}", highlight=False)
+            console.print(f"[green]ok[/]    {escape(title)}", highlight=False, soft_wrap=True)
         for warning in report.warnings:
-            console.print(f"[yellow]note[/]  {escape(warning)}", highlight=False)
+            console.print(f"[yellow]note[/]  {escape(warning)}", highlight=False, soft_wrap=True)
         for problem in report.problems:
-            console.print(f"[red]wrong[/] {escape(str(problem))}", highlight=False)
+            console.print(f"[red]wrong[/] {escape(str(problem))}", highlight=False, soft_wrap=True)
         if report.problems:
             raise typer.Exit(1)
 

@@ -34,6 +34,7 @@ __all__ = [
     "BucketJob",
     "BucketReport",
     "ScoreBook",
+    "band_of",
     "buckets_of",
     "executor",
     "no_scores",
@@ -230,13 +231,14 @@ def _scored(
     margin = model.margin(features)
     scored["probability"] = model.predict_proba(features)[:, 1]
     scored["score"] = scores(margin, average=model.expected_value_, slope=model.score_slope_)
-    scored["band"] = [_band(task.bands, score).name for score in scored["score"]]
+    scored["band"] = [band_of(task.bands, score).name for score in scored["score"]]
     amount = pd.to_numeric(scored["amount"]) if "amount" in scored else np.nan
     scored["expected_value"] = scored["probability"] * amount
     return scored
 
 
-def _band(bands: list[Band], score: int) -> Band:
+def band_of(bands: list[Band], score: int) -> Band:
+    """The band that *score* falls into."""
     return next(band for band in bands if score >= band.start)
 
 

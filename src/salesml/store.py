@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from salesml.config import WHOLE
 from salesml.engine import literal, quote
@@ -195,6 +197,22 @@ class Store:
 
     def _manifest_path(self, table: str) -> Path:
         return self.root / table / "manifest.json"
+
+    def verify(self, table: str) -> None:
+        """Raise SourceError where files of *table* are missing, damaged or short of rows."""
+        manifest = self.needed(table)
+        try:
+            files = self._files(table, manifest, None)
+            rows = sum(pq.read_metadata(path).num_rows for path in files)
+        except (pa.ArrowInvalid, OSError) as error:
+            rows = f"a damaged file: {error}"
+        if rows != manifest.rows:
+            raise SourceError(
+                f"The stored table {table} is not as it was written.",
+                received=f"{rows} rows where {manifest.rows} were stored",
+                where=str(self.root / table),
+                fix=f"Delete {self.root / table}; the next run reads the table anew.",
+            )
 
     def _files(self, table: str, manifest: Manifest, bucket: str | None) -> list[str]:
         pattern = "**/*.parquet" if bucket is None else f"bucket={bucket}/*.parquet"

@@ -55,6 +55,12 @@ def test_cdnow_customers_who_stay_away_are_found(run: object) -> None:
     assert scores["probability"].between(0, 1).all()
 
 
+@pytest.mark.xdist_group("cdnow")
+def test_cdnow_learns_nothing_from_days_after_the_log_ended(run: object) -> None:
+    result, _, _ = run("cdnow", dt.date(1998, 9, 1))  # type: ignore[operator]
+    assert result.tasks[0].champion.windows["test_to"] <= "1998-04-02"
+
+
 @pytest.mark.xdist_group("maven")
 def test_maven_says_plainly_that_there_is_no_signal(run: object) -> None:
     result, scores, _ = run("maven", dt.date(2017, 10, 1))  # type: ignore[operator]

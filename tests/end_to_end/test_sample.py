@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from salesml import api
 from salesml.config import load_project
 from salesml.engine import connect
-from salesml.errors import LabelError, LockedError, ModelError, SourceError
+from salesml.errors import ConfigError, LabelError, LockedError, ModelError, SourceError
 from salesml.features import Snapshots, load_feature_sets
 from salesml.labels import population
 from salesml.pipeline import NightlyResult, nightly, open_run, read_sources
@@ -234,21 +234,62 @@ def test_a_date_before_the_data_is_refused(sample_root: Path) -> None:
 
 
 @pytest.mark.usefixtures("first_night")
+def test_a_date_in_the_future_is_refused(sample_root: Path) -> None:
+    far = NOW.date() + dt.timedelta(2)
+    with pytest.raises(ConfigError, match="in the future"):
+        nightly("sample", far, root=sample_root, now=NOW)
+
+
+@pytest.mark.usefixtures("first_night")
+def test_a_lost_file_of_the_store_stops_the_run(sample_root: Path) -> None:
+    lost = next((sample_root / "var" / "sample" / "data" / "usage").rglob("*.parquet"))
+    kept = lost.rename(lost.with_suffix(".lost"))
+    try:
+        with pytest.raises(SourceError, match="usage is not as it was written"):
+            nightly("sample", FIRST, root=sample_root, now=NOW)
+    finally:
+        kept.rename(lost)
+
+
+@pytest.mark.usefixtures("first_night")
+def test_a_champion_whose_features_are_gone_is_trained_anew(sample_root: Path) -> None:
+    path = sample_root / "configs" / "sample" / "tasks" / "win.yml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("account_engagement, ", ""), encoding="utf-8")
+    day = FIRST + dt.timedelta(4)
+    try:
+        night = nightly("sample", day, root=sample_root, now=NOW, dry_run=True)
+    finally:
+        path.write_text(text, encoding="utf-8")
+    churn, _, win = night.tasks
+    assert churn.trained is None
+    assert win.trained is not None
+    assert win.trained.decision.promote
+    taken, champion = api.rollback("sample", "win", root=sample_root, now=NOW)
+    assert taken.version == win.champion.version
+    assert champion.version < taken.version
+
+
+@pytest.mark.usefixtures("first_night")
 def test_too_few_positives_are_counted(sample_root: Path) -> None:
     early = dt.date(2023, 12, 15)
     with pytest.raises(LabelError, match="positive"):
         api.train("sample", "churn", as_of=early, root=sample_root, now=NOW)
 
 
-def test_training_again_on_the_same_data_keeps_the_champion(
-    first_night: NightlyResult, sample_root: Path
-) -> None:
+@pytest.mark.usefixtures("first_night")
+def test_training_again_on_the_same_data_keeps_the_champion(sample_root: Path) -> None:
+    before = _champion(sample_root)
     again = api.train("sample", "win", as_of=FIRST, root=sample_root, now=NOW)
     assert not again.decision.promote
-    with open_run("sample", FIRST, root=sample_root, now=NOW) as run:
+    assert _champion(sample_root) == before != again.version.version
+
+
+def _champion(root: Path) -> int:
+    with open_run("sample", FIRST, root=root, now=NOW) as run:
         champion = run.registry.champion("win", FIRST)
     assert champion is not None
-    assert champion.version == first_night.tasks[2].champion.version
+    return champion.version
 
 
 def test_an_unknown_entity_gets_a_near_miss(

@@ -24,7 +24,8 @@ class ProjectConfig(Strict):
     """``project.yml``.
 
     ``complete_from`` is the date since which the CRM holds everything: training asks of no date
-    before it, though single tables (contracts, say) may reach further back.
+    before it, though single tables (contracts, say) may reach further back. ``complete_until`` is
+    the last date of which the sources tell, for data that have an end.
     """
 
     title: Words
@@ -34,6 +35,7 @@ class ProjectConfig(Strict):
     fiscal_year_starts: int = Field(default=4, ge=1, le=12)
     as_of: dt.date | Literal["today"] = "today"
     complete_from: dt.date | None = None
+    complete_until: dt.date | None = None
     buckets: int = Field(default=1, ge=1, le=4096)
     workers: int = Field(default=1, ge=1, le=256)
 

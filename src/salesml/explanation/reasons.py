@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -154,12 +155,16 @@ def _tell(feature: Feature, value: object, previous: object) -> dict[str, str]:
     texts: dict[str, str] = {}
     for language in ("ja", "en"):
         template: str = getattr(feature.words, language)
+        if value == previous:
+            template = _MOVE.sub("", template)
         texts[f"text_{language}"] = template.format(
             value=_shown(feature, value, language),
             previous=_shown(feature, previous, language),
         )
     return texts
 
+
+_MOVE = re.compile(r"\{previous\}[^{]*→\s*")  # "8日→8日" tells of no move
 
 _YES_NO: dict[str, Callable[[bool], str]] = {
     "ja": lambda yes: "はい" if yes else "いいえ",

@@ -75,7 +75,22 @@ class ExportResult:
         summary = f"{self.target}: {self.total} records: {', '.join(counts) or 'nothing to do'}"
         edits = [f"  kept {e.external_id}: {e.field} is {e.theirs!r}" for e in self.edits]
         failures = [f"  failed {f.external_id}: {_first_line(f.error)}" for f in self.failures]
-        return [summary, *edits, *failures]
+        return [summary, *self._unknown_owner(), *_shortened(edits), *_shortened(failures)]
+
+    def _unknown_owner(self) -> list[str]:
+        """What to do where the CRM holds values, but the ledger knows of none."""
+        strangers = [edit for edit in self.edits if edit.ours is None]
+        if not strangers or len(strangers) < len(self.edits):
+            return []
+        return [
+            "  The ledger has no record of these values: somebody else writes the fields, or the "
+            "ledger was lost. Empty them in the CRM to hand them over."
+        ]
+
+
+def _shortened(lines: list[str], shown: int = 20) -> list[str]:
+    rest = len(lines) - shown
+    return [*lines[:shown], f"  … and {rest:,} more"] if rest > 0 else lines
 
 
 def _first_line(text: str) -> str:
