@@ -17,7 +17,7 @@ from salesml.config import load_project
 from salesml.errors import ConfigError, ModelError, SalesmlError
 from salesml.pipeline import TaskScores, nightly, read_sources, score_task
 from salesml.run import open_run
-from salesml.scoring import BucketReport, ScoreBook, executor, merge_unseen, no_scores
+from salesml.scoring import BucketReport, ScoreBook, Scorer, executor, merge_unseen, no_scores
 
 pytestmark = pytest.mark.xdist_group("tiny")
 
@@ -298,6 +298,13 @@ def test_a_worker_that_dies_is_said(company: Path) -> None:
 
 
 # models ----------------------------------------------------------------------------------------
+
+
+def test_a_worker_loads_no_model_but_the_one_it_was_told(company: Path) -> None:
+    champion = score(company).champion
+    Scorer(champion.directory, champion.sha256, "1").load()
+    with pytest.raises(ModelError, match="changed after training"):
+        Scorer(champion.directory, "0" * 64, "1").load()
 
 
 def test_training_again_mends_a_champion_changed_by_hand(company: Path) -> None:

@@ -111,6 +111,7 @@ def told_set(tmp_path: Path) -> FeatureSet:
             previous="visits_before",
         ),
         "visits_before": feature(words={"ja": "前は{value}回", "en": "Before: {value}"}),
+        "calls": feature(words={"ja": "電話が{value}回", "en": "Calls: {value}"}),
         "fee": feature(
             concept="money",
             **UNKNOWN_WORDS,
@@ -155,13 +156,16 @@ def test_equal_points_keep_the_order_of_the_features(told_set: FeatureSet) -> No
 
 
 def test_the_strongest_in_the_direction_of_its_concept_speaks(told_set: FeatureSet) -> None:
-    values = {"visits": [1.0, 1.0], "visits_before": [2.0, 2.0]}
-    first, second = tell(told_set, values, {"visits": [9.0, -4.0], "visits_before": [-10.0, 6.0]})
-    assert first[0] == {
-        "concept": "contact", "points": -1, "text_ja": "前は2回", "text_en": "Before: 2",
-    }  # fmt: skip
-    assert second[0]["points"] == 2
-    assert second[0]["text_en"] == "Before: 2"
+    values = {"visits": [1.0, 1.0], "visits_before": [2.0, 2.0], "calls": [3.0, 3.0]}
+    found = tell(
+        told_set,
+        values,
+        {"visits": [9.0, -9.0], "visits_before": [-6.0, 7.0], "calls": [-5.0, 6.0]},
+    )
+    assert [(row[0]["points"], row[0]["text_en"]) for row in found] == [
+        (-2, "Before: 2"),
+        (4, "Before: 2"),
+    ]
 
 
 def test_words_compare_with_the_value_before(told_set: FeatureSet) -> None:
@@ -238,6 +242,7 @@ def test_concepts_of_features(told_set: FeatureSet) -> None:
     assert concepts_of([told_set]) == {
         "visits": "contact",
         "visits_before": "contact",
+        "calls": "contact",
         "fee": "money",
         "segment": "who",
         "listed": "who",
