@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PROJECT ?= sample
 AS_OF ?=
 
-.PHONY: nightly test lint clean
+.PHONY: nightly test lint notebooks clean
 
 nightly: $(VENV)/.runtime
 ifeq ($(PROJECT),sample)
@@ -20,6 +20,12 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# each notebook as a plain script, as the tests run them
+notebooks: $(VENV)/.dev
+	@for each in notebooks/*.py; do \
+		echo "$$each" && MPLBACKEND=Agg $(BIN)/python $$each || exit 1; \
+	done
 
 clean:
 	rm -rf var

@@ -1,9 +1,10 @@
-"""The nightly flow: read → train what has no champion → score → write back → report."""
+"""The nightly flow: read → train what is due → score → write back → report."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Collection
 
 import typer
 from prefect import flow, task
@@ -11,7 +12,7 @@ from prefect.artifacts import create_link_artifact, create_table_artifact
 
 from flows.common import IO, PLAIN
 from salesml import pipeline
-from salesml.cli import AsOf, DryRun, ProjectOption, errors_told, progress, show_nightly
+from salesml.cli import AsOf, DryRun, ProjectOption, nightly_told, progress
 from salesml.export import ExportResult
 from salesml.intake import ReadReport
 from salesml.pipeline import NightlyResult, Run, TaskScores
@@ -30,28 +31,32 @@ def read(run: Run) -> list[ReadReport]:
 
 @task(task_run_name="score {name}", **PLAIN)
 def score(run: Run, name: str) -> TaskScores:
-    """Score one task; train it first where it has no champion."""
+    """Score one task; train it first where that is due."""
     return pipeline.score_task(run, name)
 
 
 @task(**IO)
-def write_back(run: Run, *, dry_run: bool) -> list[ExportResult]:
+def write_back(run: Run, tasks: Collection[str], *, dry_run: bool) -> list[ExportResult]:
     """Write back what changed; after a failure the ledger continues where it was."""
-    return pipeline.write_back_scores(run, dry_run=dry_run)
+    return pipeline.write_back_scores(run, tasks, dry_run=dry_run)
 
 
 @flow(name="nightly", flow_run_name="nightly {project}", validate_parameters=False)
 def nightly(
     project: str, as_of: dt.date | str | None = None, dry_run: bool = False
 ) -> NightlyResult:
-    """Run everything for one project and one date."""
+    """Run everything for one project and one date; a task that fails does not stop the others.
+
+    The run fails at its end, with an IncompleteError that holds the result, where some failed.
+    """
     date = dt.date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
     with progress() as tell, pipeline.open_run(project, date, tell=tell) as run:
         reads = read(run)
-        tasks = [score(run, name) for name in run.project.tasks]
-        exports = write_back(run, dry_run=dry_run)
-        result = pipeline.finish(run, reads, tasks, exports)
+        tasks, failures = pipeline.score_tasks(run, score)
+        exports = write_back(run, [scored.task.name for scored in tasks], dry_run=dry_run)
+        result = pipeline.finish(run, reads, tasks, exports, failures)
     _publish(result)
+    result.require_whole()
     return result
 
 
@@ -81,8 +86,7 @@ def _key(*names: str) -> str:
 
 def main(project: ProjectOption, as_of: AsOf = None, dry_run: DryRun = False) -> None:
     """Run the nightly flow of a project once."""
-    with errors_told():
-        show_nightly(nightly(project, as_of, dry_run), dry_run=dry_run)
+    nightly_told(lambda: nightly(project, as_of, dry_run), dry_run=dry_run)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,15 @@ settings.load_profile("steady")
 _numbers = itertools.count()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def short_search() -> Iterator[None]:
+    """Let training try two settings of LightGBM: what it does with them is the same for forty."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("salesml.training.tuning.MOST_SETTINGS", 2)
+        patch.setattr("salesml.training.selection.RESAMPLES", 20)
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """URI of a real PostgreSQL server, started for this test session."""

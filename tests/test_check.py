@@ -141,6 +141,37 @@ def test_a_feature_that_looks_ahead(root: Path, sql: str, name: str) -> None:
     assert "Group and join by account_id and as_of both" in error.fix
 
 
+def anchor(root: Path) -> None:
+    """Ask about customers on the day after each of their visits."""
+    tiny.change(root, TASK, "every", "activities")
+
+
+def test_a_task_anchored_to_events_is_right(root: Path) -> None:
+    anchor(root)
+    report = checked(root)
+    assert report.problems == []
+    assert "features account/contact: truncation test for away" in report.passed
+
+
+@pytest.mark.parametrize(
+    ("sql", "name"), [(BY_ID_ALONE, "visits_30d"), (WINDOW, "visits_prev_30d")]
+)
+def test_looking_ahead_from_an_event(root: Path, sql: str, name: str) -> None:
+    anchor(root)
+    look_ahead(root, sql)
+    error = problem(root)
+    assert isinstance(error, FeatureError)
+    assert error.received == f"other values once later rows are cut away: {name}"
+
+
+def test_an_anchored_population_that_compares_customers(root: Path) -> None:
+    anchor(root)
+    tiny.change(root, TASK, "population", "select account_id from accounts order by fee limit 9")
+    error = problem(root)
+    assert isinstance(error, ConfigError)
+    assert error.what.startswith("The population of task away looks across entities")
+
+
 def test_a_feature_set_that_breaks_its_example(root: Path) -> None:
     sql = root / "features/account/contact.sql"
     sql.write_text(sql.read_text().replace("as_of - 30)", "as_of - 60)", 1))

@@ -19,7 +19,10 @@ PROMISED = [
     "account_id", "as_of", "run_id", "model_version", "probability", "score", "band", "change",
     "expected_value",
 ]  # fmt: skip
-COMMANDS = ["sample", "check", "train", "nightly", "scores", "explain", "export", "rollback"]
+COMMANDS = [
+    "sample", "check", "train", "experiment", "nightly", "scores", "explain", "export", "rollback",
+    "models", "audit",
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -109,10 +112,13 @@ def test_no_command_shows_help() -> None:
         ("scores", "-p", "tinny", "away"),
         ("check", "-p", "tinny"),
         ("train", "-p", "tinny", "away"),
+        ("experiment", "-p", "tinny", "away", "--without", "profile"),
         ("nightly", "-p", "tinny"),
         ("explain", "-p", "tinny", "away", "c001"),
         ("export", "-p", "tinny"),
         ("rollback", "-p", "tinny", "away"),
+        ("models", "-p", "tinny"),
+        ("audit", "-p", "tinny"),
     ],
 )
 def test_a_project_that_is_not_there(seen: Path, arguments: tuple[str, ...]) -> None:
@@ -129,6 +135,8 @@ def test_a_project_that_is_not_there(seen: Path, arguments: tuple[str, ...]) -> 
         ("explain", "-p", "tiny", "awy", "c001"),
         ("train", "-p", "tiny", "awy"),
         ("rollback", "-p", "tiny", "awy"),
+        ("models", "-p", "tiny", "awy"),
+        ("audit", "-p", "tiny", "awy"),
     ],
 )
 @pytest.mark.usefixtures("seen")

@@ -165,6 +165,14 @@ def test_a_project_without_tasks(folder: Path) -> None:
         ("sources.yml", "within: 3 days", "within: 3 moons", "a length of time such as '90 d"),
         ("sources.yml", "fresh_within: 3 days", "range: {no: [1]}", "range.no.1' is missing"),
         ("sources.yml", "{no: [1, 2]}", "{no: []}", "at least 1 item"),
+        (
+            "tasks/churn.yml",
+            "every: month",
+            "every: month\nvalue: {contact: 5, positive: 1}",
+            "equal to 0",
+        ),
+        ("tasks/churn.yml", "every: month", "every: month\nvalue: {positive: x}", "0.1 * amount"),
+        ("tasks/churn.yml", "every: month", "every: month\ncapacity: {contacts: 5}", "per"),
         ("tasks/churn.yml", "every: month", "every: 2 weeks", "a number of days such as '14 days'"),
         ("tasks/churn.yml", "every: month", "every: 0 days", "a number of days such as '14 days'"),
         ("tasks/churn.yml", "horizon: 90 days", "horizon: 0 days", "greater than 0"),
@@ -185,6 +193,14 @@ def test_what_is_wrong_is_named(folder: Path, file: str, old: str, new: str, mes
         ("sources.yml", "connection: crm", "connection: crn", "no connection 'crn'. Did you mean"),
         ("sources.yml", "accounts.account_id", "acounts.account_id", "unknown source 'acounts'."),
         ("sources.yml", "accounts.account_id", "accounts.id", "unknown column 'accounts.id'."),
+        (
+            "tasks/churn.yml",
+            "every: month",
+            "every: acounts",
+            "nor a source. Did you mean 'accounts'?",
+        ),
+        ("tasks/churn.yml", "every: month", "every: mont", "nor a source. Did you mean 'month'?"),
+        ("tasks/churn.yml", "every: month", "every: accounts", "a source of state, whose rows"),
         ("export.yml", "task: churn", "task: chrun", "unknown task 'chrun'. Did you mean 'churn'?"),
         ("export.yml", "connection: crm", "connection: csm", "unknown connection 'csm'."),
     ],
@@ -241,6 +257,11 @@ def test_sampling_in_days_is_kept_as_days() -> None:
     assert task(every="1 day").every == "1 days"
 
 
+def test_a_panel_is_dated_by_the_calendar_or_by_events() -> None:
+    assert [task(every=every).anchor for every in ("month", "week", 14, "2 days")] == [None] * 4
+    assert task(every="orders").anchor == "orders"
+
+
 def test_ids_and_buckets_of_a_task() -> None:
     deal = task(entity="opportunity", bucket="account_id")
     assert (deal.id_column, deal.bucket_column) == ("opportunity_id", "account_id")
@@ -295,3 +316,62 @@ def test_words_are_needed_in_both_languages() -> None:
     with pytest.raises(ValidationError, match=r"question\.en"):
         task(question={"ja": WORDS["ja"]})
     assert isinstance(task(), TaskConfig)
+
+
+def test_capacity_value_and_segments_are_read(folder: Path) -> None:
+    replaced(
+        folder / "tasks/churn.yml",
+        "every: month",
+        "every: month\nsegments: region\nbaseline: health\ncapacity: {contacts: 50, per: week}\n"
+        "value: {contact: -3000, positive: 0.1 * amount, negative: -500}",
+    )
+    read = load_project("shop", folder.parents[1]).tasks["churn"]
+    assert (read.segments, read.baseline) == (["region"], "health")
+    assert read.capacity is not None
+    assert (read.capacity.contacts, read.capacity.period) == (50, 7)
+    assert read.value is not None
+    assert read.value.contact == -3000
+    assert (read.value.positive.of_amount, read.value.negative.fixed) == (0.1, -500)
+    assert read.value.needs_amount
+
+
+# retraining ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("{}", (30, 0.2, 0.25, 7)),
+        ("false", (None, None, None, 7)),
+        ("off", (None, None, None, 7)),
+        ("{after: 3 months, drift: null}", (90, 0.2, None, 7)),
+        ("{after: 2 weeks, new_labels: 1, drift: 0.1, pause: 1 day}", (14, 1, 0.1, 1)),
+    ],
+)
+def test_when_to_train_again(
+    folder: Path, written: str, expected: tuple[float | None, ...]
+) -> None:
+    (folder / "tasks" / "churn.yml").write_text(f"{TASK}retrain: {written}\n")
+    rules = load_project("shop", folder.parents[1]).task("churn").retrain
+    assert (rules.after, rules.new_labels, rules.drift, rules.pause) == expected
+
+
+def test_by_default_a_task_is_trained_again(folder: Path) -> None:
+    assert load_project("shop", folder.parents[1]).task("churn").retrain.after == 30
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("{aftr: 3 days}", "unknown key 'retrain.aftr'. Did you mean 'after'?"),
+        ("{drift: 0}", "'retrain.drift': Input should be greater than 0"),
+        ("{pause: never}", "'retrain.pause': must be a length of time such as '90 days'"),
+        ("sometimes", "'retrain': must be `off`, or hold any of after, new_labels, drift and"),
+    ],
+)
+def test_what_cannot_be_meant_by_it(folder: Path, written: str, said: str) -> None:
+    path = folder / "tasks" / "churn.yml"
+    path.write_text(f"{TASK}retrain: {written}\n")
+    text = failure(folder)
+    assert said in text
+    assert line_of(path, "retrain") in text

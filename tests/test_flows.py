@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -269,6 +270,30 @@ def test_a_night_ends_at_what_does_not_pass(
     assert tiny.content(here) == before
     with pytest.raises(Exception, match="no scores"):
         api.scores("tiny", "away", as_of=tiny.NEXT.replace(day=9), root=here)
+
+
+def test_a_task_that_fails_does_not_stop_the_others(
+    flows: type[Flows],
+    tiny_night: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = tiny.copy_of(tiny_night, tmp_path / "company")
+    tasks = root / "configs/tiny/tasks"
+    shutil.copy(tasks / "away.yml", tasks / "absent.yml")
+    tiny.change(root, "configs/tiny/tasks/absent.yml", "population", "select account_id from acc")
+    monkeypatch.chdir(root)
+    with pytest.raises(typer.Exit) as caught:
+        flows.nightly.main("tiny", tiny.NEXT)
+    assert caught.value.exit_code == 1
+    told = capsys.readouterr()
+    assert "customers: 48 records: " in told.out
+    assert "absent failed: The population of task absent reads the unknown source" in told.out
+    assert "Error: 1 of 2 tasks failed; the others are done." in told.err
+    newest = max(asked("flow_runs"), key=lambda run: run["created"])
+    assert newest["state_name"] == "Failed"
+    assert len(api.scores("tiny", "away", as_of=tiny.NEXT, root=root)) == 48
 
 
 def test_a_night_beside_another_run_is_refused(flows: type[Flows], here: Path) -> None:

@@ -14,6 +14,7 @@ import tiny
 
 from salesml import api
 from salesml.config import load_project
+from salesml.history import periods
 from salesml.pipeline import nightly
 from salesml.scoring import ScoreBook
 from salesml.store import Store
@@ -130,6 +131,34 @@ def test_killed_after_the_crm_was_written(
     assert night.exports[0].kept == 0
     assert night.report.exists()
     assert tiny.content(root) == tiny.content(undisturbed)
+
+
+@pytest.mark.parametrize("place", ["salesml.audit:_End._write", "salesml.audit:write_atomically"])
+def test_killed_while_it_was_noted(tiny_night: Path, tmp_path: Path, place: str) -> None:
+    """The scores count already, or the line is there and the head of the log is not."""
+    root = tiny.copy_of(tiny_night, tmp_path / "company")
+    die(root, place, 1, "before", tiny.NEXT)
+    first = ScoreBook(load_project("tiny", root), "away").meta(tiny.NEXT)["run_id"]
+    nightly("tiny", tiny.NEXT, root=root, now=tiny.NOW)
+    _, audit = api.audit("tiny", root=root)
+    assert (audit.problems, audit.torn) == ([], b"")
+    scored = [e["run_id"] for e in audit.entries if e["as_of"] == str(tiny.NEXT)]
+    assert scored[0] == first
+    assert len(scored) == 2
+    told = periods(audit.entries)
+    assert told[["version", "nights", "rows"]].values.tolist() == [[1, 2, 96]]
+
+
+def test_killed_between_the_model_and_its_note(tiny_night: Path, tmp_path: Path) -> None:
+    root = tiny.copy_of(tiny_night, tmp_path / "company")
+    tiny.change(root, "configs/tiny/tasks/away.yml", "features", ["contact"])
+    die(root, "salesml.learning:note_models", 1, "before", tiny.NEXT)
+    before = [e["event"] for e in api.audit("tiny", root=root)[1].entries]
+    night = nightly("tiny", tiny.NEXT, root=root, now=tiny.NOW)
+    assert night.tasks[0].champion.as_of == tiny.NEXT, "the model of the run that died is whole"
+    assert night.tasks[0].trained is None
+    after = [e["event"] for e in api.audit("tiny", root=root)[1].entries]
+    assert after == [*before, "trained", "gate", "champion", "scored"]
 
 
 def test_killed_while_the_panel_was_made(tiny_night: Path, tmp_path: Path) -> None:

@@ -3,15 +3,18 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import salesml.registry as registry_module
+from salesml.config import Words
 from salesml.errors import ModelError
 from salesml.registry import Registry, Version
 from salesml.training import METRICS, Decision, PropensityModel, TrainingData, TrainingResult, train
@@ -113,6 +116,10 @@ def test_run_says_everything(
     assert run.data.params["train_to"] == result.windows["train_to"]
     assert run.data.metrics["roc_auc_low"] == result.metrics["roc_auc"].low
     assert run.data.metrics["gain"] == result.gain.value
+    assert run.data.metrics["calibration_error_high"] == result.calibration_error.high
+    assert run.data.metrics["precision_at_10"] == result.targeting.cuts[1].precision.value
+    assert version.warnings() == [Words(ja="Short history.", en="Short history.")]
+    assert not version.card.exists()
     base = result.candidates["base_rate"]["log_loss"].value
     assert run.data.metrics["base_rate_log_loss"] == pytest.approx(base)
     assert run.data.tags["run_id"] == "r1"
@@ -216,11 +223,64 @@ def test_crash_while_logging_leaves_no_half_champion(
     assert sorted(run.info.status for run in runs) == ["FAILED", "FINISHED", "FINISHED"]
 
 
-def test_moved_store_is_said(registry: Registry, result: TrainingResult, tmp_path: Path) -> None:
-    log(registry, result, JANUARY)
+def test_a_store_moved_without_its_files_is_said_before_anything_is_learnt(
+    registry: Registry, result: TrainingResult, tmp_path: Path
+) -> None:
+    version = log(registry, result, JANUARY)
     moved = Registry(tmp_path / "mlflow.db", tmp_path / "elsewhere", "見本")
-    with pytest.raises(ModelError, match="keeps its files in another directory"):
-        log(moved, result, FEBRUARY)
+    with pytest.raises(ModelError, match="keeps its files in another directory") as caught:
+        moved.prepare()
+    assert f"{tmp_path / 'elsewhere'} lacks the files of 1 runs" in str(caught.value.received)
+    assert caught.value.where == str(tmp_path / "mlflow.db")
+    # nothing was changed
+    registry.prepare()
+    assert registry.champion("churn") == version
+
+
+@pytest.mark.parametrize("how", [shutil.move, shutil.copytree])
+def test_a_store_moved_or_copied_with_its_files_goes_on(
+    tmp_path: Path,
+    empty_store: bytes,
+    result: TrainingResult,
+    how: Any,
+    pictures: object,  # noqa: ARG001
+) -> None:
+    old, new = tmp_path / "old place", tmp_path / "新しい"
+    old.mkdir()
+    (old / "mlflow.db").write_bytes(empty_store)
+    first = log(Registry(old / "mlflow.db", old / "files", "見本"), result, JANUARY)
+    how(old, new)
+    here = Registry(new / "mlflow.db", new / "files", "見本")
+    here.prepare()
+    second = log(here, result, FEBRUARY)
+    assert [v.version for v in here.versions("churn")] == [2, 1]
+    assert second.directory.is_relative_to(new / "files")
+    # MLflow itself finds the files of both
+    for version in (first, second):
+        names = {file.path for file in here._client.list_artifacts(version.run_id)}
+        assert {"model", "leaderboard.csv"} <= names
+        place = here._client.get_model_version_download_uri("見本-churn", str(version.version))
+        assert place == (new / "files" / version.run_id / "artifacts" / "model").as_uri()
+    if how is shutil.copytree:
+        there = Registry(old / "mlflow.db", old / "files", "見本")
+        assert there.champion("churn") == first
+        there.prepare()
+        assert {f.path for f in there._client.list_artifacts(first.run_id)} >= {"model"}
+
+
+def test_notes_lie_beside_the_model(registry: Registry, result: TrainingResult) -> None:
+    version = log(registry, result, JANUARY)
+    assert version.note("gate")["reasons"] == ["Better."]
+    assert version.note("nothing") is None
+    assert (version.job, version.why) == ("r1", "")
+    noted = registry.log(
+        "churn", result, REFUSED, as_of=FEBRUARY, params={}, feature_list=[],
+        extra_tags={"why": "due"}, notes={"reference": {"名": [1]}},
+    )  # fmt: skip
+    assert noted.note("reference") == {"名": [1]}
+    assert noted.why == "due"
+    # what lies beside it is no part of what its hash protects
+    assert noted.load()
 
 
 def test_new_store_is_made_quietly(

@@ -240,13 +240,6 @@ def visit(link: sqlite3.Connection, code: str, at: dt.datetime, channel: str = "
 def copy_of(root: Path, target: Path) -> Path:
     """A copy of everything under *root*, runs and models included, that lives on at *target*."""
     shutil.copytree(root, target)
-    with closing(sqlite3.connect(target / "var/tiny/mlflow.db")) as link:
-        # MLflow writes down where its files lie
-        link.execute(
-            "update experiments set artifact_location = replace(artifact_location, ?, ?)",
-            (root.resolve().as_uri(), target.resolve().as_uri()),
-        )
-        link.commit()
     return target
 
 

@@ -21,6 +21,7 @@ _HOME = {
     "PropensityModel": "training",
     "SalesmlError": "errors",
     "SourceError": "errors",
+    "Variant": "experiment",
     "load_project": "config",
 }
 

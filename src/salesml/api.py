@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from salesml.audit import Audit
 from salesml.check import check
 from salesml.config import load_project
 from salesml.errors import ConfigError, ModelError, suggest
+from salesml.experiment import Experiment, Variant, compare
 from salesml.export import ExportResult
+from salesml.history import note_models, versions_of
 from salesml.learning import Trained, train_task
 from salesml.pipeline import nightly, read_sources, write_back_scores
-from salesml.run import Tell, open_run
+from salesml.run import Tell, audit_of, open_run, registry_of
 from salesml.sample import make_sample
 from salesml.scoring import ScoreBook
 
@@ -22,10 +25,13 @@ if TYPE_CHECKING:
     from salesml.registry import Version
 
 __all__ = [
+    "audit",
     "check",
+    "experiment",
     "explain",
     "export",
     "make_sample",
+    "models",
     "nightly",
     "rollback",
     "scores",
@@ -47,6 +53,24 @@ def train(
         run.project.task(task)
         read_sources(run)
         return train_task(run, task)
+
+
+def experiment(
+    project: str,
+    task: str,
+    *variants: Variant,
+    as_of: dt.date | None = None,
+    root: Path | str = ".",
+    now: dt.datetime | None = None,
+    tell: Tell = lambda _: None,
+) -> Experiment:
+    """Read the sources and compare *variants* of *task* with the task as configured.
+
+    All learn from the same rows and are judged on the same folds; the newest dates, on which
+    `train` tests, stay unseen. ``experiment("sample", "churn", Variant(remove=["usage"])).table()``
+    """
+    with open_run(project, as_of, root=root, now=now, tell=tell) as run:
+        return compare(run, task, variants)
 
 
 def scores(
@@ -132,4 +156,55 @@ def rollback(
     """Take the champion of *task* back; returns it and the one that is champion again."""
     with open_run(project, root=root, now=now) as run:
         run.project.task(task)
-        return run.registry.rollback(task)
+        taken, champion = run.registry.rollback(task)
+        note_models(run, task)
+        return taken, champion
+
+
+def models(
+    project: str,
+    task: str | None = None,
+    *,
+    as_of: dt.date | None = None,
+    root: Path | str = ".",
+    now: dt.datetime | None = None,
+) -> pd.DataFrame:
+    """The versions of the models of *task*, or of all tasks, newest first.
+
+    One row a version: ``task, version, as_of, age_days, deployed, roc_auc, log_loss`` (each with
+    ``_low`` and ``_high``), ``state`` (champion, passed, refused, rolled back), ``gate`` (its
+    reasons), ``why`` it was trained, ``sha256, run_id``. With *as_of*, ages and the champion are
+    those of that date. Raises ModelError where nothing was trained.
+    """
+    loaded = load_project(project, root)
+    names = [loaded.task(task).name] if task else list(loaded.tasks)
+    date = as_of or loaded.default_as_of(now or dt.datetime.now(dt.UTC))
+    registry = registry_of(loaded)
+    # asking a store that is not there would make one
+    known = registry.store.exists()
+    frames = [versions_of(registry, name, date, as_of) for name in names] if known else []
+    if all(frame.empty for frame in frames):
+        raise ModelError(
+            "Nothing was trained yet.",
+            where=str(registry.store),
+            fix="Run `salesml nightly` or `salesml train` first.",
+        )
+    return pd.concat([f for f in frames if not f.empty], ignore_index=True)
+
+
+def audit(project: str, task: str | None = None, *, root: Path | str = ".") -> tuple[Path, Audit]:
+    """The audit log of the project, read and checked, and where it lies.
+
+    See `salesml.history.periods` and `events` for tables of it. Raises ModelError where there is
+    none.
+    """
+    loaded = load_project(project, root)
+    if task:
+        loaded.task(task)
+    log = audit_of(loaded)
+    found = log.read()
+    if not (found.entries or found.problems or found.torn):
+        raise ModelError(
+            "Nothing was noted yet.", where=str(log.path), fix="Run `salesml nightly` first."
+        )
+    return log.path, found

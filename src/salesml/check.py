@@ -13,13 +13,21 @@ import duckdb
 import pandas as pd
 
 from salesml import crm
+from salesml.anchors import busiest, create_anchors
 from salesml.config import Project, TaskConfig, load_project
 from salesml.engine import connect
 from salesml.errors import LabelError, SalesmlError
 from salesml.export.rows import rows_of
 from salesml.features import FeatureSet, load_feature_sets, look_ahead, run_examples
 from salesml.intake import read_source, reading_order
-from salesml.labels import outcomes, panel_dates, population, require_rows, sources_of
+from salesml.labels import (
+    dates_of_panel,
+    outcomes,
+    populations,
+    require_rows,
+    require_same_alone,
+    sources_of,
+)
 from salesml.learning import first_known
 from salesml.pipeline import export_rows, target_of
 from salesml.run import Tell
@@ -31,6 +39,11 @@ __all__ = ["CheckReport", "check"]
 
 _DATES = 4
 _ENTITIES = 1000
+
+
+def _spread(dates: list[dt.date]) -> list[dt.date]:
+    """A few of *dates*, evenly."""
+    return dates[:: max(1, len(dates) // _DATES)][-_DATES:]
 
 
 @dataclass
@@ -202,22 +215,37 @@ class _Checking:
     def _spine(self, task: TaskConfig) -> tuple[pd.DataFrame, str]:
         """Entities of the first bucket that has any, and that bucket."""
         first = first_known(self.con, self.project, self.store, task, self.as_of)
-        dates = panel_dates(task, first, self.as_of)
-        chosen = dates[:: max(1, len(dates) // _DATES)][-_DATES:]
+        dates = dates_of_panel(self.con, self.project, self.store, task, first, self.as_of)
         for bucket in buckets_of(self.project):
-            spines = [self._population(task, date, bucket) for date in chosen]
-            if any(len(spine) for spine in spines):
-                return pd.concat([s for s in spines if len(s)], ignore_index=True), bucket
+            spine = self._some(task, dates, bucket)
+            if len(spine):
+                return spine, bucket
         raise LabelError(
             f"The population of task {task.name} is empty on every date that was tried.",
-            received=", ".join(map(str, chosen)),
+            received=", ".join(map(str, _spread(dates))),
             where=self.project.where(f"tasks/{task.name}.yml", "population"),
             fix="Check the SQL of population.",
         )
 
-    def _population(self, task: TaskConfig, date: dt.date, bucket: str) -> pd.DataFrame:
-        found = population(self.con, self.project, self.store, task, date, bucket)
-        return found.head(_ENTITIES)
+    def _some(self, task: TaskConfig, dates: list[dt.date], bucket: str) -> pd.DataFrame:
+        """Some entities of *bucket* on some of *dates*; one of them on several dates, and first."""
+        if task.anchor is None:
+            spine = self._populations(task, _spread(dates), bucket)
+        else:
+            create_anchors(self.con, self.project, self.store, task, dates, bucket)
+            often, own = busiest(self.con, task) or ("", [])
+            spine = self._populations(task, sorted({*_spread(dates), *_spread(own)}), bucket)
+            if len(spine):
+                require_same_alone(self.con, self.project, self.store, task, spine, bucket)
+                first = spine[task.id_column].ne(often)
+                spine = spine.assign(_first=first).sort_values(["as_of", "_first"], kind="stable")
+                spine = spine.drop(columns="_first")
+        return (
+            spine.groupby("as_of").head(_ENTITIES).reset_index(drop=True) if len(spine) else spine
+        )
+
+    def _populations(self, task: TaskConfig, dates: list[dt.date], bucket: str) -> pd.DataFrame:
+        return populations(self.con, self.project, self.store, task, dates, bucket)
 
     def _features(
         self,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -17,21 +15,28 @@ from rich.markup import escape
 
 from salesml import api
 from salesml.config import load_project
-from salesml.errors import SalesmlError
+from salesml.errors import IncompleteError
+from salesml.experiment import Experiment, Variant
+from salesml.experiment.table import experiment_table
 from salesml.export import ExportResult
 from salesml.learning import Trained
-from salesml.pipeline import NightlyResult
-from salesml.run import Tell
+from salesml.model_commands import audit, models
+from salesml.pipeline import NightlyResult, TaskScores
 from salesml.scoring import ScoreBook
 from salesml.tables import explain_panel, top_table
+from salesml.terminal import AsOf, DryRun, Format, ProjectOption, errors_told, output, progress
 
 __all__ = [
     "AsOf",
     "DryRun",
     "ProjectOption",
     "app",
+    "audit",
     "errors_told",
+    "models",
+    "nightly_told",
     "progress",
+    "show_experiment",
     "show_exports",
     "show_nightly",
     "show_training",
@@ -45,66 +50,11 @@ app = typer.Typer(
 )
 
 
-class Format(StrEnum):
-    """How scores are printed."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-
-
 class Language(StrEnum):
     """The languages of reasons."""
 
     ja = "ja"
     en = "en"
-
-
-def _date(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"'{text}' is no date; write YYYY-MM-DD.") from None
-
-
-ProjectOption = Annotated[
-    str, typer.Option("--project", "-p", help="A project folder under configs/.")
-]
-AsOf = Annotated[
-    dt.date | None,
-    typer.Option("--as-of", parser=_date, metavar="DATE", help="The date scores are made for."),
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be written back.")]
-
-
-@contextmanager
-def errors_told() -> Iterator[None]:
-    """Print an error of ours as it is, without a traceback, and exit with 1."""
-    try:
-        yield
-    except SalesmlError as error:
-        text = f"[bold red]Error:[/] {escape(str(error))}"
-        Console(stderr=True).print(text, highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
-
-
-@contextmanager
-def progress() -> Iterator[Tell]:
-    """Tell what is going on on stderr: one moving line on a terminal, one line each elsewhere."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda text: console.print(
-            f"{dt.datetime.now():%H:%M:%S} {text}", highlight=False, soft_wrap=True
-        )
-        return
-    with console.status("starting") as status:
-        yield lambda text: status.update(text)
-
-
-def _output() -> Console:
-    console = Console()
-    # piped output keeps whole lines
-    return console if console.is_terminal else Console(width=140)
 
 
 @app.command()
@@ -117,7 +67,7 @@ def sample(
     with errors_told(), progress() as tell:
         tell("making the sample CRM")
         path = api.make_sample(directory, accounts=accounts, seed=seed)
-    _output().print(f"The sample CRM is {path}", highlight=False)
+    output().print(f"The sample CRM is {path}", highlight=False)
 
 
 @app.command()
@@ -126,7 +76,7 @@ def check(project: ProjectOption, as_of: AsOf = None) -> None:
     with errors_told():
         with progress() as tell:
             report = api.check(project, as_of=as_of, tell=tell)
-        console = _output()
+        console = output()
         for title in report.passed:
             console.print(f"[green]ok[/]    {escape(title)}", highlight=False, soft_wrap=True)
         for warning in report.warnings:
@@ -151,11 +101,62 @@ def train(
 
 
 @app.command()
-def nightly(project: ProjectOption, as_of: AsOf = None, dry_run: DryRun = False) -> None:
-    """Run everything: read, train what has no champion, score, write back, report."""
+def experiment(
+    project: ProjectOption,
+    task: Annotated[str, typer.Argument(help="A task of the project.")],
+    add: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="Add a feature set, or one feature: usage.logins_30d."),
+    ] = None,
+    remove: Annotated[
+        list[str] | None,
+        typer.Option("--without", help="Leave out a feature set, a feature or a concept."),
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a setting of the model: model.time_budget=10."),
+    ] = None,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option("--variant", help='One of several: "no usage: --without usage".'),
+    ] = None,
+    as_of: AsOf = None,
+) -> None:
+    """Compare variants of a task on the same rows and folds: does a feature help?
+
+    --with, --without and --set may be repeated, and make one variant together; each --variant is
+    one more. The newest dates stay unseen: `salesml train` tests on them.
+
+    Example: salesml experiment -p sample churn --without usage --variant "quick: --set
+    model.time_budget=5"
+    """
     with errors_told():
+        one = [Variant.of(add or [], remove or [], setting or [])]
+        variants = [v for v in one if v.title] + [Variant.parse(text) for text in variant or []]
         with progress() as tell:
-            result = api.nightly(project, as_of, dry_run=dry_run, tell=tell)
+            found = api.experiment(project, task, *variants, as_of=as_of, tell=tell)
+        show_experiment(found)
+
+
+@app.command()
+def nightly(project: ProjectOption, as_of: AsOf = None, dry_run: DryRun = False) -> None:
+    """Run everything: read, train what is due, score, write back, report."""
+
+    def run() -> NightlyResult:
+        with progress() as tell:
+            return api.nightly(project, as_of, dry_run=dry_run, tell=tell)
+
+    nightly_told(run, dry_run=dry_run)
+
+
+def nightly_told(run: Callable[[], NightlyResult], *, dry_run: bool) -> None:
+    """Print what the night *run* came to, and then what failed in it, with exit code 1."""
+    with errors_told():
+        try:
+            result = run()
+        except IncompleteError as error:
+            show_nightly(error.result, dry_run=dry_run)
+            raise
         show_nightly(result, dry_run=dry_run)
 
 
@@ -173,7 +174,7 @@ def scores(
         loaded = load_project(project)
         if format is Format.table:
             table = top_table(loaded.task(task), frame, loaded.settings.language, limit=len(frame))
-            _output().print(table)
+            output().print(table)
         else:
             _write(frame, format)
 
@@ -201,7 +202,7 @@ def explain(
         row = api.explain(project, task, entity, as_of=as_of)
         loaded = load_project(project)
         language = lang.value if lang else loaded.settings.language
-        _output().print(explain_panel(loaded.task(task), row, language))
+        output().print(explain_panel(loaded.task(task), row, language))
 
 
 @app.command()
@@ -220,11 +221,15 @@ def rollback(
     """Take the champion of a task back; the one before it scores from now on."""
     with errors_told():
         taken, champion = api.rollback(project, task)
-        _output().print(
+        output().print(
             f"{task}: version {taken.version} is taken back, "
             f"version {champion.version} is champion.",
             highlight=False,
         )
+
+
+app.command()(models)
+app.command()(audit)
 
 
 # what users read -------------------------------------------------------------------------------
@@ -232,11 +237,12 @@ def rollback(
 
 def show_nightly(result: NightlyResult, *, dry_run: bool = False) -> None:
     """Print the top of each list with reasons, what was written, and where everything lies."""
-    console, run = _output(), result.run
+    console, run = output(), result.run
     _show_reads(console, result)
     for scored in result.tasks:
-        if scored.trained:
+        if scored.trained and not scored.appointed.due:
             show_training(scored.task.name, scored.trained)
+        _show_upkeep(console, scored)
         frame = ScoreBook(run.project, scored.task.name).read(run.as_of)
         console.print()
         console.print(top_table(scored.task, frame, run.project.settings.language))
@@ -247,8 +253,24 @@ def show_nightly(result: NightlyResult, *, dry_run: bool = False) -> None:
             console.print(f"[yellow]{text}[/]", highlight=False)
     console.print()
     show_exports(result.exports, dry_run=dry_run)
+    for failure in result.failures:
+        console.print(f"[bold red]{failure.task} failed:[/] {escape(failure.error.what)}")
+    for warning in result.warnings:
+        console.print(f"[bold yellow]{escape(warning)}[/]", highlight=False, soft_wrap=True)
     for what, where in result.paths.items():
         console.print(f"{what:<12} {where}", highlight=False, soft_wrap=True)
+
+
+def _show_upkeep(console: Console, scored: TaskScores) -> None:
+    """What became of training again, and what has shifted."""
+    words, failed = scored.appointed.words, scored.appointed.error is not None
+    if words:
+        style = "bold red" if failed else "bold"
+        text = f"[{style}]{scored.task.name}[/]: {escape(words.en)}"
+        console.print(text, highlight=False, soft_wrap=True)
+    for drift in scored.drift:
+        text = f"[yellow]{scored.task.name}: {escape(drift.en)}[/]"
+        console.print(text, highlight=False, soft_wrap=True)
 
 
 def _show_reads(console: Console, result: NightlyResult) -> None:
@@ -266,7 +288,7 @@ def _show_reads(console: Console, result: NightlyResult) -> None:
 
 def show_training(task: str, trained: Trained) -> None:
     """Print what training came to, and what the gate said."""
-    console = _output()
+    console = output()
     console.print()
     console.print(f"[bold]{task}[/]: trained version {trained.version.version}", highlight=False)
     for line in trained.result.lines():
@@ -275,9 +297,18 @@ def show_training(task: str, trained: Trained) -> None:
         console.print(f"  gate: {escape(reason)}", highlight=False)
 
 
+def show_experiment(found: Experiment) -> None:
+    """Print the variants of an experiment, and what that means."""
+    console = output()
+    console.print(experiment_table(found))
+    for line in found.lines():
+        console.print(escape(line), highlight=False, soft_wrap=True)
+    console.print(f"MLflow run {found.run_id}", highlight=False)
+
+
 def show_exports(results: list[ExportResult], *, dry_run: bool) -> None:
     """Print what was written back."""
-    console = _output()
+    console = output()
     for result in results:
         for line in result.lines():
             console.print(line, highlight=False, soft_wrap=True)

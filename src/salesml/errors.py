@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 __all__ = [
     "ConfigError",
     "DataQualityError",
     "ExportError",
     "FeatureError",
+    "IncompleteError",
     "LabelError",
     "LockedError",
     "ModelError",
@@ -87,6 +89,12 @@ class ExportError(SalesmlError):
 
 class LockedError(SalesmlError):
     """Another run of the same project is under way."""
+
+
+class IncompleteError(SalesmlError):
+    """Some tasks of a night failed; the others are done, as ``result`` tells."""
+
+    result: Any = None
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

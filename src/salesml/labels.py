@@ -10,18 +10,22 @@ from contextlib import contextmanager
 import duckdb
 import pandas as pd
 
+from salesml.anchors import anchor_dates, anchored, create_anchors, each_population
 from salesml.config import Project, TaskConfig, days
-from salesml.engine import outside_of, tables_in
+from salesml.engine import outside_of, quote, tables_in
 from salesml.errors import ConfigError, LabelError, SourceError, suggest
-from salesml.features import create_source_views
+from salesml.features import create_source_views, differing
 from salesml.store import Store
 
 __all__ = [
     "OPTIONAL_COLUMNS",
+    "dates_of_panel",
     "outcomes",
     "panel_dates",
     "population",
+    "populations",
     "require_rows",
+    "require_same_alone",
     "sources_of",
 ]
 
@@ -29,13 +33,33 @@ OPTIONAL_COLUMNS = ("name", "owner", "segment", "amount")
 _EPOCH = dt.date(2000, 1, 3)  # a Monday
 
 
-def panel_dates(task: TaskConfig, first: dt.date, as_of: dt.date) -> list[dt.date]:
-    """The dates of the panel, oldest first: after *first*, their horizon over by *as_of*.
+def dates_of_panel(
+    con: duckdb.DuckDBPyConnection,
+    project: Project,
+    store: Store,
+    task: TaskConfig,
+    first: dt.date,
+    as_of: dt.date,
+) -> list[dt.date]:
+    """The dates of the panel: those of the calendar, or those after events; as `panel_dates`."""
+    if task.anchor is None:
+        return panel_dates(task, first, as_of)
+    last = as_of - dt.timedelta(days=task.horizon)
+    return _kept(task, anchor_dates(con, project, store, task, first, last), first, as_of)
 
-    Raises LabelError where there is none.
+
+def panel_dates(task: TaskConfig, first: dt.date, as_of: dt.date) -> list[dt.date]:
+    """The dates of a panel by the calendar, after *first*, their horizon over by *as_of*.
+
+    Oldest first. Raises LabelError where there is none.
     """
     last = as_of - dt.timedelta(days=task.horizon)
     dates = [d for d in _grid(task.every, first, last) if first < d <= last]
+    return _kept(task, dates, first, as_of)
+
+
+def _kept(task: TaskConfig, dates: list[dt.date], first: dt.date, as_of: dt.date) -> list[dt.date]:
+    """*dates* as far as the task's history goes; raises LabelError where there is none."""
     if not dates:
         longest = 31 if task.every == "month" else _step(task.every)
         raise LabelError(
@@ -60,17 +84,20 @@ def _grid(every: str, first: dt.date, last: dt.date) -> list[dt.date]:
 
 
 def _step(every: str) -> int:
-    return 7 if every == "week" else days(every)
+    if every == "week":
+        return 7
+    return days(every) if every.endswith(" days") else 1  # events may come any day
 
 
 def sources_of(con: duckdb.DuckDBPyConnection, project: Project, task: TaskConfig) -> list[str]:
-    """The sources that population and outcome of *task* read.
+    """The sources that population and outcome of *task* read, and the one it is anchored to.
 
     Raises ConfigError for a table that is no source, and for SQL that depends on more than its
     sources: the clock, chance, files.
     """
     found = (_read_by(con, project, task, key) for key in ("population", "outcome"))
-    return sorted(set().union(*found))
+    anchor = [task.anchor] if task.anchor is not None else []
+    return sorted(set(anchor).union(*found))
 
 
 def _read_by(
@@ -119,10 +146,77 @@ def population(
     """
     names = _read_by(con, project, task, "population")
     create_source_views(con, project, store, names, known_before=as_of, as_of=as_of, bucket=bucket)
-    rows = _run(con, project, task, "population")
-    rows = rows.drop(columns="as_of", errors="ignore").dropna(subset=task.id_column)
+    return _asked(project, task, _run(con, project, task, "population").assign(as_of=as_of))
+
+
+def populations(
+    con: duckdb.DuckDBPyConnection,
+    project: Project,
+    store: Store,
+    task: TaskConfig,
+    dates: Sequence[dt.date],
+    bucket: str | None = None,
+) -> pd.DataFrame:
+    """The spine of a panel: who is asked about on each of *dates*, each as known before it.
+
+    Where the panel is anchored, those of the population who had an event the day before. Returns
+    as `population`, the dates one after the other.
+    """
+    if task.anchor is None:
+        each = (population(con, project, store, task, date, bucket) for date in dates)
+        spines = [spine for spine in each if not spine.empty]
+        return pd.concat(spines, ignore_index=True) if spines else pd.DataFrame()
+    names = sorted(_read_by(con, project, task, "population"))
+    create_anchors(con, project, store, task, dates, bucket)
+    sql = each_population(project, store, task, names, bucket)
+    _run(con, project, task, "population", sql=f"from ({sql}) limit 0")  # are its columns there?
+    rows = _run(con, project, task, "population", sql=anchored(task, sql))
+    rows["as_of"] = _dates(rows.pop("_date"))
+    return _asked(project, task, rows)
+
+
+def require_same_alone(
+    con: duckdb.DuckDBPyConnection,
+    project: Project,
+    store: Store,
+    task: TaskConfig,
+    spine: pd.DataFrame,
+    bucket: str,
+) -> None:
+    """Raise ConfigError unless *spine*, an anchored panel, is what each date alone makes of it.
+
+    An anchored row is computed from its own entity's rows; a population that compares entities
+    (the ten largest, say) would come out otherwise.
+    """
+    keys = [task.id_column, "as_of"]
+    dates = sorted(set(spine["as_of"]))
+    alone = pd.concat([population(con, project, store, task, date, bucket) for date in dates])
+    create_anchors(con, project, store, task, dates, bucket)
+    anchors = con.execute(f"select {quote(task.id_column)}, as_of from _anchors").df()
+    anchors["as_of"] = _dates(anchors["as_of"])
+    both = alone.merge(anchors, on=keys).merge(
+        spine[keys].assign(_there=True), on=keys, how="outer", indicator=True
+    )
+    odd = both.loc[both["_merge"] != "both", task.id_column].tolist()
+    if not odd:
+        wanted = spine[keys].merge(alone, on=keys)
+        odd = differing(spine[wanted.columns].reset_index(drop=True), wanted)
+    if odd:
+        raise ConfigError(
+            f"The population of task {task.name} looks across entities, which a panel anchored to "
+            "events cannot do.",
+            received=f"other rows for an entity alone than among all: {', '.join(odd[:5])}",
+            where=_where(project, task, "population"),
+            fix="Let the population say of each entity by itself whether it is asked about.",
+        )
+
+
+def _asked(project: Project, task: TaskConfig, rows: pd.DataFrame) -> pd.DataFrame:
+    """*rows* of populations in order, ids as text; raises ConfigError where one is there twice."""
+    first = [task.id_column, "as_of"]
+    rows = rows.dropna(subset=task.id_column)
     rows[task.id_column] = rows[task.id_column].astype("str")
-    repeated = rows.loc[rows[task.id_column].duplicated(), task.id_column]
+    repeated = rows.loc[rows.duplicated(first), task.id_column]
     if len(repeated):
         raise ConfigError(
             f"The population of task {task.name} returns an entity twice.",
@@ -130,8 +224,7 @@ def population(
             where=_where(project, task, "population"),
             fix=f"Select one row per {task.id_column}.",
         )
-    rows = rows.assign(as_of=as_of).sort_values(task.id_column, ignore_index=True)
-    first = [task.id_column, "as_of"]
+    rows = rows.sort_values(first[::-1], ignore_index=True)
     return rows[[*first, *(c for c in rows.columns if c not in first)]]
 
 
@@ -183,10 +276,15 @@ def _run(
     task: TaskConfig,
     key: str,
     also: Sequence[str] = (),
+    *,
+    sql: str | None = None,
 ) -> pd.DataFrame:
-    """Run population or outcome; raises ConfigError unless it returns the id, and *also*."""
+    """Run population or outcome (as *sql*, if given).
+
+    Raises ConfigError unless it returns the id, and *also*.
+    """
     try:
-        rows: pd.DataFrame = con.execute(getattr(task, key)).df()
+        rows: pd.DataFrame = con.execute(sql or getattr(task, key)).df()
     except duckdb.Error as error:
         raise _sql_error(project, task, key, error) from None
     missing = [column for column in (task.id_column, *also) if column not in rows.columns]

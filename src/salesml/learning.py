@@ -4,26 +4,42 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pandas as pd
 
+from salesml.card import render_card
 from salesml.config import Project, TaskConfig
+from salesml.drift import Reference
 from salesml.engine import connect
-from salesml.errors import LabelError, ModelError, SourceError
+from salesml.errors import ConfigError, LabelError, ModelError, SourceError, suggest
 from salesml.features import load_feature_sets
-from salesml.labels import panel_dates, sources_of
+from salesml.history import note_models
+from salesml.labels import dates_of_panel, require_rows, sources_of
 from salesml.run import Run, jobs_of
 from salesml.scoring import executor, panel_bucket, store_of
 from salesml.store import Store
 from salesml.training import Decision, TrainingData, TrainingResult, decide, train
+from salesml.wiring import require_wired
 
 if TYPE_CHECKING:
     from salesml.registry import Champion, Version
 
-__all__ = ["Trained", "champion_for", "data_begin", "first_known", "train_task", "training_data"]
+__all__ = [
+    "Trained",
+    "data_begin",
+    "dates_known",
+    "first_known",
+    "require_ready",
+    "train_task",
+    "training_data",
+]
+
+MOST_WHY = 1000  # characters of a reason
+LEAST_WEIGHT = 0.01  # share of all importance from which a feature is watched for drift
+RECENT = 6  # dates that say how many rows the next one will have
 
 
 @dataclass(frozen=True)
@@ -35,48 +51,29 @@ class Trained:
     decision: Decision
 
 
-def champion_for(run: Run, task: str) -> tuple[Champion, Trained | None]:
-    """The champion known on the run's date; trained now where none fits the task's features."""
-    champion = run.registry.champion(task, run.as_of)
-    if champion is not None and _fits(run, champion):
-        return champion, None
-    trained = train_task(run, task)
-    champion = run.registry.champion(task, run.as_of)
-    if champion is None:
-        raise LabelError(
-            f"Task {task} has no champion, and the gate refused the model just trained.",
-            received="; ".join(trained.decision.reasons),
-            where=f"MLflow run {trained.version.run_id}",
-            fix="Look at the run's warnings; correct the features they name.",
-        )
-    return champion, trained
+def train_task(run: Run, name: str, why: str = "asked for") -> Trained:
+    """Train *name* on what was known before the run's date, and register the model.
 
-
-def _fits(run: Run, champion: Champion) -> bool:
-    """Whether the task still has every feature that *champion* learnt from."""
-    task = run.project.task(champion.task)
-    sets = load_feature_sets(run.project.features, task.entity, task.features)
-    names = {name for feature_set in sets for name in feature_set.features}
-    gone = sorted(set(champion.load().feature_names_in_) - names)
-    if gone:
-        run.tell(f"{task.name}: the champion needs {', '.join(gone)}, which the task has no more")
-    return not gone
-
-
-def train_task(run: Run, name: str) -> Trained:
-    """Train *name* on what was known before the run's date, and register the model."""
+    *why* is noted with it. Raises ModelError, before anything is learnt, where the model could not
+    be stored.
+    """
     task = run.project.task(name)
+    require_ready(run, task)
+    run.registry.prepare()
     data = training_data(run, task)
     run.tell(f"{name}: training on {len(data.y):,} rows, {int(data.y.sum()):,} positives")
     result = train(
         data,
         horizon_days=task.horizon,
         settings=task.model,
+        baseline=task.baseline,
+        capacity=task.capacity,
+        value=task.value,
         progress=lambda text: run.tell(f"{name}: {text}"),
     )
     champion = run.registry.champion(name, run.as_of)
     decision = decide(result, _champion_predictions(run, champion, data))
-    run.tell(f"{name}: logging to MLflow")
+    run.tell(f"{name}: writing the model card, logging to MLflow")
     version = run.registry.log(
         name,
         result,
@@ -84,9 +81,48 @@ def train_task(run: Run, name: str) -> Trained:
         as_of=run.as_of,
         params={"horizon": task.horizon, "every": task.every, **task.model},
         feature_list=list(data.X.columns),
-        extra_tags={"run_id": run.run_id, "question": task.question.en},
+        extra_tags={"run_id": run.run_id, "question": task.question.en, "why": why[:MOST_WHY]},
+        card=render_card(
+            run.project,
+            task,
+            result,
+            decision,
+            load_feature_sets(run.project.features, task.entity, task.features),
+            as_of=run.as_of,
+            run_id=run.run_id,
+            now=run.now,
+        ),
+        notes={"reference": reference_of(task, data, result)},
     )
+    note_models(run, name)
     return Trained(version, result, decision)
+
+
+def reference_of(task: TaskConfig, data: TrainingData, result: TrainingResult) -> dict[str, Any]:
+    """What later nights are compared with: how much was learnt from, and how it was distributed.
+
+    A panel anchored to events looks unlike the population of a night from the start, so that
+    nothing is said of its distribution.
+    """
+    gauges = {} if task.anchor else _distributions(data, result).to_json()
+    by_date = pd.to_datetime(data.as_of).value_counts().sort_index()
+    recent = by_date.tail(max(RECENT, len(by_date) // 10))
+    return {"rows": len(data.X), "rows_a_date": float(recent.mean()), "gauges": gauges}
+
+
+def _distributions(data: TrainingData, result: TrainingResult) -> Reference:
+    """Of the features that matter to the model, and of its scores."""
+    weights = result.importance.set_index("feature")["importance"]
+    least = max(weights.sum() * LEAST_WEIGHT, 1e-12)
+    names = [name for name in data.X.columns if weights.get(name, 0.0) >= least]
+    test, tested = result.test, result.test_predictions["probability"]
+    return Reference.learn(
+        data.X[names],
+        data.as_of,
+        tested,
+        pd.Series(result.model.predict_proba(test.X)[:, 1]),
+        test.as_of,
+    )
 
 
 def training_data(run: Run, task: TaskConfig) -> TrainingData:
@@ -94,10 +130,7 @@ def training_data(run: Run, task: TaskConfig) -> TrainingData:
 
     Raises LabelError where no date, no entity or no outcome can be had.
     """
-    until = run.project.settings.complete_until
-    # an outcome counts as known only if the sources tell of its whole horizon
-    known = min(run.as_of, until + dt.timedelta(days=1)) if until else run.as_of
-    dates = panel_dates(task, data_begin(run, task), known)
+    dates = dates_known(run, task)
     panel = pd.concat(list(_panel_parts(run, task, dates)), ignore_index=True)
     if panel.empty:
         raise LabelError(
@@ -114,16 +147,49 @@ def training_data(run: Run, task: TaskConfig) -> TrainingData:
         as_of=panel["as_of"],
         entity=panel[task.id_column],
         amount=panel.get("amount"),
+        segments=_segments(run, task, panel),
     )
 
 
+def _segments(run: Run, task: TaskConfig, panel: pd.DataFrame) -> pd.DataFrame | None:
+    """The columns by which the model is also judged; None where there are none."""
+    names = [n for n in ("segment",) if n in panel] if task.segments is None else task.segments
+    unknown = [name for name in names if name not in panel or name == "_outcome"]
+    if unknown:
+        raise ConfigError(
+            f"Task {task.name} has no column {', '.join(unknown)} to be judged by."
+            f"{suggest(unknown[0], [str(name) for name in panel])}",
+            where=run.project.where(f"tasks/{task.name}.yml", "segments"),
+            fix="Name columns of the population, or features of the task.",
+        )
+    return panel[names] if names else None
+
+
+def dates_known(run: Run, task: TaskConfig) -> list[dt.date]:
+    """The dates of the panel of *task*; raises LabelError where there is none."""
+    until = run.project.settings.complete_until
+    # an outcome counts as known only if the sources tell of its whole horizon
+    known = min(run.as_of, until + dt.timedelta(days=1)) if until else run.as_of
+    store = store_of(run.project)
+    with connect() as con:
+        first = first_known(con, run.project, store, task, run.as_of)
+        return dates_of_panel(con, run.project, store, task, first, known)
+
+
 def _panel_parts(run: Run, task: TaskConfig, dates: list[dt.date]) -> Iterator[pd.DataFrame]:
-    jobs = jobs_of(run, task.name)
+    jobs = [replace(job, features=tuple(task.features)) for job in jobs_of(run, task.name)]
     with executor(run.project) as pool:
         parts = pool.map(panel_bucket, jobs, [dates] * len(jobs), [run.as_of] * len(jobs))
         for done, part in enumerate(parts, 1):
             run.tell(f"{task.name}: features of {len(dates)} dates, bucket {done} of {len(jobs)}")
             yield part
+
+
+def require_ready(run: Run, task: TaskConfig) -> None:
+    """Raise ConfigError or SourceError where *task* and the sources read do not fit together."""
+    with connect() as con:
+        require_wired(con, run.project, task)
+        require_rows(store_of(run.project), task, sources_of(con, run.project, task))
 
 
 def data_begin(run: Run, task: TaskConfig) -> dt.date:

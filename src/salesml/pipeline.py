@@ -1,26 +1,37 @@
 """The stages of a run in their order: read → train → score → write back → report.
 
+A task that fails does not stop the others.
+
 Each stage is a plain call, so that a flow, a notebook or a cron job can make it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pandas as pd
 
 from salesml import crm
+from salesml.champions import champion_for
 from salesml.config import Project, TaskConfig, Words
+from salesml.drift import Reference, merge_counts
 from salesml.engine import connect
+from salesml.errors import SalesmlError
 from salesml.export import ExportResult, Ledger, Target, write_back
+from salesml.failures import Failure, all_in_one, explained
+from salesml.history import note_scores
 from salesml.intake import ReadReport, read_source, reading_order, require_fresh
 from salesml.labels import require_rows, sources_of
-from salesml.learning import Trained, champion_for, data_begin, train_task
-from salesml.report import TaskSection, render
+from salesml.learning import Trained, data_begin, require_ready, train_task
+from salesml.night import NightlyResult, TaskScores
+from salesml.report import TaskSection, Upkeep, render
+from salesml.retraining import drift_words, next_training, shifts
 from salesml.run import Run, Tell, jobs_of, open_run, silent
 from salesml.scoring import (
     BucketReport,
@@ -38,6 +49,7 @@ if TYPE_CHECKING:
     from salesml.registry import Champion
 
 __all__ = [
+    "Failure",
     "NightlyResult",
     "Run",
     "TaskScores",
@@ -49,34 +61,11 @@ __all__ = [
     "open_run",
     "read_sources",
     "score_task",
+    "score_tasks",
     "target_of",
     "train_task",
     "write_back_scores",
 ]
-
-
-@dataclass(frozen=True)
-class TaskScores:
-    """What scoring a task came to; ``champion`` is the model that scored."""
-
-    task: TaskConfig
-    champion: Champion
-    trained: Trained | None
-    rows: int
-    seconds: dict[str, float]
-    unseen: dict[str, int]
-
-
-@dataclass(frozen=True)
-class NightlyResult:
-    """What one nightly run did, for whoever prints or renders it."""
-
-    run: Run
-    reads: list[ReadReport]
-    tasks: list[TaskScores]
-    exports: list[ExportResult]
-    report: Path
-    paths: dict[str, str] = field(default_factory=dict)
 
 
 # read ------------------------------------------------------------------------------------------
@@ -88,37 +77,98 @@ def read_sources(run: Run) -> list[ReadReport]:
     types = declared_types(feature_sets_of(project))
     reports = []
     with connect(project.var / "spill") as con:
-        for task in project.tasks.values():
-            require_wired(con, project, task)
+        _require_one(run, lambda task: require_wired(con, project, task))
         for name in reading_order(project.sources):
             run.tell(f"reading {name}")
             report = read_source(con, project, store, name, now=run.now, types=types.get(name, {}))
             reports.append(report)
-        for task in project.tasks.values():
-            require_rows(store, task, sources_of(con, project, task))
+        _require_one(run, lambda task: require_rows(store, task, sources_of(con, project, task)))
     for name in project.sources:
         store.verify(name)
     require_fresh(store, project, run.as_of)
     return reports
 
 
+def _require_one(run: Run, check: Callable[[TaskConfig], None]) -> None:
+    """Raise what *check* finds wrong where no task is left; scoring says it of single ones."""
+    errors = []
+    for task in run.project.tasks.values():
+        try:
+            check(task)
+        except SalesmlError as error:
+            errors.append(error)
+    if len(errors) == len(run.project.tasks):
+        raise all_in_one(errors)
+
+
 # score -----------------------------------------------------------------------------------------
 
 
 def score_task(run: Run, name: str) -> TaskScores:
-    """Score the population of *name* with its champion, trained first where there is none."""
+    """Score the population of *name* with its champion, trained first where that is due."""
     task = run.project.task(name)
+    require_ready(run, task)
     data_begin(run, task)
-    champion, trained = champion_for(run, name)
-    scorer = Scorer(champion.directory, champion.sha256, str(champion.version))
+    note_scores(run, name)  # what a run that was killed published, and this one will replace
+    appointed = champion_for(run, name)
+    champion = appointed.champion
+    scorer = _scorer(champion)
     book = ScoreBook(run.project, name)
     folder = book.begin(run.as_of, run.run_id)
     reports = _score_buckets(run, name, scorer, folder)
     rows = sum(report.rows for report in reports)
-    book.publish(
-        run.as_of, run.run_id, {"model_version": scorer.version, "verdict": champion.verdict_en}
-    )
-    return TaskScores(task, champion, trained, rows, _total_seconds(reports), merge_unseen(reports))
+    meta = {
+        "model_version": scorer.version,
+        "sha256": champion.sha256,
+        "rows": rows,
+        "verdict": champion.verdict_en,
+        "drift": _drift(scorer.reference, reports, rows),
+    }
+    book.publish(run.as_of, run.run_id, meta)
+    note_scores(run, name)
+    shifted = drift_words(run, task, shifts(champion, task, meta))
+    seconds, unseen = _total_seconds(reports), merge_unseen(reports)
+    return TaskScores(task, appointed, rows, seconds, unseen, shifted)
+
+
+def score_tasks(
+    run: Run, score: Callable[[Run, str], TaskScores] = score_task
+) -> tuple[list[TaskScores], list[Failure]]:
+    """Score every task, one after the other; those that fail, of whatever, do not stop the rest.
+
+    Raises what failed where nothing could be scored.
+    """
+    done, failures, errors = [], [], []
+    for name in run.project.tasks:
+        try:
+            done.append(score(run, name))
+        except Exception as error:  # a bug in one task is no reason to withhold the others
+            ours = explained(run, name, error)
+            run.tell(f"{name} failed: {ours.what}")
+            run.note("task_failed", name, error=ours.what)
+            failures.append(Failure(name, ours))
+            errors.append(error)
+    if len(errors) == 1 and not done:
+        raise errors[0]
+    if not done:
+        raise all_in_one([failure.error for failure in failures])
+    return done, failures
+
+
+def _scorer(champion: Champion) -> Scorer:
+    noted = champion.note("reference")
+    reference = Reference.from_json(noted["gauges"]) if noted else None
+    return Scorer(champion.directory, champion.sha256, str(champion.version), reference)
+
+
+def _drift(
+    reference: Reference | None, reports: Iterable[BucketReport], rows: int
+) -> dict[str, Any] | None:
+    """How far tonight's values are from those of the training; None where that is not known."""
+    if reference is None or not rows:
+        return None
+    counts = merge_counts(report.counts for report in reports)
+    return {"rows": rows, "indices": reference.indices(counts)}
 
 
 def _score_buckets(run: Run, name: str, scorer: Scorer, folder: Path) -> list[BucketReport]:
@@ -144,10 +194,16 @@ def _total_seconds(reports: list[BucketReport]) -> dict[str, float]:
 # write back ------------------------------------------------------------------------------------
 
 
-def write_back_scores(run: Run, *, dry_run: bool = False) -> list[ExportResult]:
-    """Write the scores of the run's date to every target, only what changed."""
+def write_back_scores(
+    run: Run, tasks: Collection[str] | None = None, *, dry_run: bool = False
+) -> list[ExportResult]:
+    """Write the scores of the run's date to every target, of *tasks* only where given."""
     ledger = Ledger(run.project.var / "ledger.sqlite")
-    return [_write_target(run, name, ledger, dry_run=dry_run) for name in run.project.targets]
+    return [
+        _write_target(run, name, ledger, dry_run=dry_run)
+        for name, target in run.project.targets.items()
+        if tasks is None or target.task in tasks
+    ]
 
 
 def target_of(project: Project, name: str) -> Target:
@@ -203,16 +259,26 @@ def nightly(
     now: dt.datetime | None = None,
     tell: Tell = silent,
 ) -> NightlyResult:
-    """Run everything for one date: read, train what has no champion, score, write back, report."""
+    """Run everything for one date: read, train what is due, score, write back, report.
+
+    Raises IncompleteError at the end where some tasks failed, and what failed at once where
+    nothing could be scored.
+    """
     with open_run(project, as_of, root=root, now=now, tell=tell) as run:
         reads = read_sources(run)
-        tasks = [score_task(run, name) for name in run.project.tasks]
-        exports = write_back_scores(run, dry_run=dry_run)
-        return finish(run, reads, tasks, exports)
+        tasks, failures = score_tasks(run)
+        exports = write_back_scores(run, [t.task.name for t in tasks], dry_run=dry_run)
+        result = finish(run, reads, tasks, exports, failures)
+    result.require_whole()
+    return result
 
 
 def finish(
-    run: Run, reads: list[ReadReport], tasks: list[TaskScores], exports: list[ExportResult]
+    run: Run,
+    reads: list[ReadReport],
+    tasks: list[TaskScores],
+    exports: list[ExportResult],
+    failures: list[Failure],
 ) -> NightlyResult:
     """Render the report and say where everything lies."""
     run.tell("rendering the report")
@@ -224,8 +290,15 @@ def finish(
         sections=[_section(run, scored) for scored in tasks],
         reads=reads,
         exports=exports,
+        failures=[(run.project.task(f.task).title, f.error.what) for f in failures],
     )
-    return NightlyResult(run, reads, tasks, exports, report, _paths(run, report))
+    paths, warnings = _paths(run, report), _warnings(run)
+    return NightlyResult(run, reads, tasks, exports, report, paths, failures, warnings)
+
+
+def _warnings(run: Run) -> list[str]:
+    path = run.audit.path
+    return [f"the audit log {path} is broken: {problem}" for problem in run.audit.repair()]
 
 
 def _section(run: Run, scored: TaskScores) -> TaskSection:
@@ -234,14 +307,30 @@ def _section(run: Run, scored: TaskScores) -> TaskSection:
         task=scored.task,
         scores=ScoreBook(run.project, scored.task.name).read(run.as_of),
         version=str(champion.version),
-        trained=scored.trained is not None,
+        trained=scored.trained is not None and scored.trained.version.version == champion.version,
         beats_base_rate=champion.beats_base_rate,
         verdict=Words(ja=champion.verdict_ja, en=champion.verdict_en),
         metrics=champion.metrics,
         calibration=champion.calibration(),
         unseen=scored.unseen,
         windows=champion.windows,
+        upkeep=Upkeep(
+            as_of=champion.as_of,
+            age=(run.as_of - champion.as_of).days,
+            next_training=next_training(run, champion),
+            today=run.as_of,
+            retrained=scored.appointed.words,
+            failed=scored.appointed.error is not None,
+            drift=scored.drift,
+        ),
+        warnings=champion.warnings(),
+        card=_address(run, champion.card),
     )
+
+
+def _address(run: Run, page: Path) -> str:
+    """*page* as seen from the report, so that both can move; empty where it is not there."""
+    return quote(os.path.relpath(page, run.project.var / "report")) if page.exists() else ""
 
 
 def _paths(run: Run, report: Path) -> dict[str, str]:

@@ -19,7 +19,10 @@ from typing import Any
 
 import pandas as pd
 
+from salesml.config import Words
 from salesml.errors import ModelError
+from salesml.mlflow_records import LONGEST_PARAMETER, Record, write_records
+from salesml.mlflow_store import relocate
 from salesml.training import (
     METRICS,
     Decision,
@@ -30,12 +33,13 @@ from salesml.training import (
     verify,
 )
 from salesml.training.figures import draw
+from salesml.training.segments import segment_table
 
 __all__ = ["Champion", "Registry", "Version"]
 
 CHAMPION = "champion"
+CARD = "card.html"
 WINDOWS = ("train_from", "train_to", "test_from", "test_to")
-LONGEST_PARAMETER = 6000  # characters that MLflow stores
 ENVIRONMENT = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -48,7 +52,8 @@ class Version:
     """One registered model.
 
     ``passed``: the gate let it be champion; ``rolled_back``: somebody took that back. ``metrics``
-    are METRICS on the test; ``windows`` the dates ``train_from`` … ``test_to``.
+    are METRICS on the test; ``windows`` the dates ``train_from`` … ``test_to``. ``job`` is the run
+    of ours that trained it, ``why`` the reason.
     """
 
     task: str
@@ -65,6 +70,8 @@ class Version:
     metrics: dict[str, Interval]
     windows: dict[str, str]
     directory: Path
+    job: str = ""
+    why: str = ""
 
     def load(self) -> PropensityModel:
         """Return the model.
@@ -80,6 +87,20 @@ class Version:
     def predictions(self) -> pd.DataFrame:
         """Return its test predictions: entity, as_of, y, probability, base_rate_probability."""
         return pd.read_parquet(self.directory.parent / "test_predictions.parquet")
+
+    def note(self, name: str) -> Any:
+        """Return what was noted of it as *name* (gate, window, …); None where that was not."""
+        path = self.directory.parent / f"{name}.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def warnings(self) -> list[Words]:
+        """Return what its training warned of."""
+        return [Words.model_validate(words) for words in self.note("warning_words") or []]
+
+    @property
+    def card(self) -> Path:
+        """Where its model card lies."""
+        return self.directory.parent / CARD
 
     def calibration(self) -> pd.DataFrame:
         """Return its calibration on the test: rows, probability, observed, low, high."""
@@ -120,8 +141,13 @@ class Registry:
         params: Mapping[str, object],
         feature_list: Sequence[str],
         extra_tags: Mapping[str, str] | None = None,
+        notes: Mapping[str, object] | None = None,
+        card: str = "",
     ) -> Version:
         """Store a trained model with all that was measured; make it champion if it passed.
+
+        *notes* are written beside it as JSON, one file each, for `Version.note`; *card* is its
+        model card, an HTML page, for `Version.card`.
 
         A crash on the way leaves a run without a champion: that it passed is written last.
         """
@@ -135,6 +161,9 @@ class Registry:
             self._log_numbers(run_id, result, params)
             with tempfile.TemporaryDirectory() as place:
                 sha256 = _write(Path(place), result, decision, feature_list)
+                _write_notes(Path(place), notes or {})
+                if card:
+                    (Path(place) / CARD).write_text(card, encoding="utf-8")
                 self._client.log_artifacts(run_id, place)
             number = self._register(task, run_id, tags | {"sha256": sha256})
         except BaseException:
@@ -144,6 +173,21 @@ class Registry:
         self._tag(task, number, "passed", decision.promote)
         self._point_alias(task)
         return next(v for v in self.versions(task) if v.version == number)
+
+    def prepare(self) -> None:
+        """Make sure that a model can be stored: before the training that takes minutes.
+
+        Raises
+        ------
+        ModelError
+            If the store was moved without its files.
+        """
+        _ = self._experiment
+
+    def record(self, parent: Record, children: Sequence[Record]) -> str:
+        """Store runs without a model in ``<project>-experiments``; return the parent's run id."""
+        experiment = self._experiment_called(f"{self.project}-experiments")
+        return write_records(self._client, experiment, parent, children)
 
     def versions(self, task: str) -> list[Version]:
         """Return all finished versions, newest first: by as_of, then by number."""
@@ -187,17 +231,15 @@ class Registry:
 
     @property
     def _experiment(self) -> str:
+        return self._experiment_called(self.project)
+
+    def _experiment_called(self, name: str) -> str:
         place = self.artifacts.as_uri()
-        experiment = self._client.get_experiment_by_name(self.project)
+        experiment = self._client.get_experiment_by_name(name)
         if experiment is None:
-            return str(self._client.create_experiment(self.project, artifact_location=place))
+            return str(self._client.create_experiment(name, artifact_location=place))
         if experiment.artifact_location != place:
-            raise ModelError(
-                "The MLflow store keeps its files in another directory.",
-                received=experiment.artifact_location,
-                where=str(self.store),
-                fix=f"move both back, or start a new store instead of {place}",
-            )
+            relocate(self.store, experiment.artifact_location, self.artifacts)
         return str(experiment.experiment_id)
 
     def _name(self, task: str) -> str:
@@ -221,6 +263,8 @@ class Registry:
             metrics={name: _interval(data.metrics, name) for name in METRICS},
             windows={name: data.params[name] for name in WINDOWS},
             directory=self.artifacts / stored.run_id / "artifacts" / "model",
+            job=tags.get("run_id", ""),
+            why=tags.get("why", ""),
         )
 
     def _log_numbers(
@@ -288,11 +332,17 @@ def _window(result: TrainingResult) -> dict[str, object]:
 
 
 def _metrics(result: TrainingResult) -> dict[str, float]:
-    intervals: dict[str, Interval] = result.metrics | {"gain": result.gain}
-    intervals |= {f"base_rate_{k}": v for k, v in result.candidates["base_rate"].items()}
-    flat = {"calibration_error": result.calibration_error}
-    for name, interval in intervals.items():
-        flat |= {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+    found: dict[str, float | Interval] = {**result.metrics, "gain": result.gain}
+    found |= {"calibration_error": result.calibration_error} | result.targeting.numbers()
+    for other in {"base_rate", "rule"} & result.candidates.keys():
+        found |= {f"{other}_{name}": v for name, v in result.candidates[other].items()}
+    if result.rule_gain:
+        found["rule_gain"] = result.rule_gain
+    flat: dict[str, float] = {}
+    for name, number in found.items():
+        value, *ends = number if isinstance(number, Interval) else (number,)
+        flat[name] = value
+        flat |= {f"{name}_{end}": at for end, at in zip(("low", "high"), ends, strict=False)}
     return flat
 
 
@@ -315,6 +365,10 @@ def _write(
         "gain": result.gain_curve,
         "importance": result.importance,
     }
+    if result.segments:
+        tables["segments"] = segment_table(result.segments)
+    if result.targeting.curve is not None:
+        tables["profit"] = result.targeting.curve
     for name, table in tables.items():
         table.to_csv(place / f"{name}.csv", index=False)
     result.test_predictions.to_parquet(place / "test_predictions.parquet", index=False)
@@ -323,6 +377,7 @@ def _write(
         "window": _window(result),
         "gate": {"promoted": decision.promote, "reasons": decision.reasons},
         "warnings": result.warnings,
+        "warning_words": [words.model_dump() for words in result.warning_words],
     }
     for name, note in notes.items():
         text = json.dumps(note, ensure_ascii=False, indent=1)
@@ -331,3 +386,8 @@ def _write(
     draw(result, place / "figures")
     result.model.save(place / "model")
     return digest(place / "model")
+
+
+def _write_notes(place: Path, notes: Mapping[str, object]) -> None:
+    for name, note in notes.items():
+        (place / f"{name}.json").write_text(json.dumps(note, ensure_ascii=False), encoding="utf-8")

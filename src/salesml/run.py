@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 from filelock import FileLock, Timeout
 
+from salesml.audit import AuditLog
 from salesml.config import Project, load_project
 from salesml.errors import ConfigError, LockedError, SalesmlError
 from salesml.scoring import BucketJob, buckets_of
@@ -24,7 +25,7 @@ from salesml.store import write_atomically
 if TYPE_CHECKING:
     from salesml.registry import Registry
 
-__all__ = ["Run", "Tell", "jobs_of", "open_run", "silent"]
+__all__ = ["Run", "Tell", "audit_of", "jobs_of", "open_run", "registry_of", "silent"]
 
 Tell = Callable[[str], None]
 
@@ -45,11 +46,31 @@ class Run:
 
     @cached_property
     def registry(self) -> Registry:
-        """The project's models; MLflow is imported only here, it takes seconds."""
-        from salesml.registry import Registry
+        """The project's models."""
+        return registry_of(self.project)
 
-        var = self.project.var
-        return Registry(var / "mlflow.db", var / "mlflow-artifacts", self.project.name)
+    @cached_property
+    def audit(self) -> AuditLog:
+        """The project's audit log."""
+        return audit_of(self.project)
+
+    def note(self, event: str, task: str, **facts: Any) -> None:
+        """Write *event* of *task* into the audit log, with the time, the date and this run."""
+        head = {"at": f"{self.now:%Y-%m-%dT%H:%M:%SZ}", "task": task, "as_of": str(self.as_of)}
+        self.audit.append(event, **{**head, "run_id": self.run_id, **facts})
+
+
+def registry_of(project: Project) -> Registry:
+    """The models of *project*; MLflow is imported only here, it takes seconds."""
+    from salesml.registry import Registry
+
+    var = project.var
+    return Registry(var / "mlflow.db", var / "mlflow-artifacts", project.name)
+
+
+def audit_of(project: Project) -> AuditLog:
+    """The audit log of *project*."""
+    return AuditLog(project.var / "audit.jsonl")
 
 
 @contextmanager

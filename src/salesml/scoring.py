@@ -22,11 +22,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from salesml.config import Band, Project, TaskConfig, load_project
+from salesml.drift import Counts, Reference
 from salesml.engine import connect
 from salesml.errors import ConfigError, ModelError, SalesmlError
 from salesml.explanation import reasons, scores
 from salesml.features import FeatureSet, Snapshots, load_feature_sets
-from salesml.labels import OPTIONAL_COLUMNS, outcomes, population
+from salesml.labels import OPTIONAL_COLUMNS, outcomes, population, populations
 from salesml.store import Store, write_atomically
 from salesml.training import PropensityModel, verify
 
@@ -89,24 +90,31 @@ def executor(project: Project) -> Iterator[Executor]:
 
 @dataclass(frozen=True)
 class BucketJob:
-    """All a worker needs to compute one bucket, small and picklable."""
+    """All a worker needs to compute one bucket, small and picklable.
+
+    ``features`` are the feature sets to compute; None for the task's own.
+    """
 
     project: str
     root: Path
     task: str
     bucket: str
+    features: tuple[str, ...] | None = None
 
     def open(self) -> _Bucket:
         """Read the project in the worker."""
-        return _Bucket(load_project(self.project, self.root), self.task, self.bucket)
+        project = load_project(self.project, self.root)
+        task = project.task(self.task)
+        if self.features is not None:
+            task = task.model_copy(update={"features": list(self.features)})
+        return _Bucket(project, task, self.bucket)
 
 
 class _Bucket:
     """One bucket of one task, open for computing."""
 
-    def __init__(self, project: Project, task: str, bucket: str) -> None:
-        self.project, self.bucket = project, bucket
-        self.task: TaskConfig = project.task(task)
+    def __init__(self, project: Project, task: TaskConfig, bucket: str) -> None:
+        self.project, self.task, self.bucket = project, task, bucket
         self.store = store_of(project)
         self.sets: list[FeatureSet] = load_feature_sets(
             project.features, self.task.entity, self.task.features
@@ -117,6 +125,9 @@ class _Bucket:
 
     def population(self, as_of: dt.date) -> pd.DataFrame:
         return population(self.con, self.project, self.store, self.task, as_of, self.bucket)
+
+    def panel(self, dates: list[dt.date]) -> pd.DataFrame:
+        return populations(self.con, self.project, self.store, self.task, dates, self.bucket)
 
     def features(self, spine: pd.DataFrame) -> pd.DataFrame:
         self._require_own_names(spine)
@@ -152,21 +163,24 @@ def panel_bucket(job: BucketJob, dates: list[dt.date], as_of: dt.date) -> pd.Dat
     Outcomes are what was known before *as_of*.
     """
     bucket = job.open()
-    spines = [s for s in (bucket.population(date) for date in dates) if not s.empty]
-    if not spines:
+    spine = bucket.panel(dates)
+    if spine.empty:
         return pd.DataFrame()
-    spine = pd.concat(spines, ignore_index=True)
     outcome = bucket.outcomes(spine, as_of)
     return pd.concat([spine, bucket.features(spine), outcome.rename("_outcome")], axis=1)
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """The model a run scores with, where it lies and what its files must hash to."""
+    """The model a run scores with, where it lies and what its files must hash to.
+
+    ``reference`` is what its training looked like, where that was noted.
+    """
 
     directory: Path
     sha256: str
     version: str
+    reference: Reference | None = None
 
     def load(self) -> PropensityModel:
         """The model; raises ModelError where a file was changed."""
@@ -176,12 +190,13 @@ class Scorer:
 
 @dataclass(frozen=True)
 class BucketReport:
-    """What scoring one bucket came to."""
+    """What scoring one bucket came to; ``counts`` is how its values are distributed."""
 
     bucket: str
     rows: int
     seconds: dict[str, float]
     unseen: dict[str, list[str]] = field(default_factory=dict)
+    counts: Counts = field(default_factory=dict)
 
 
 def score_bucket(
@@ -205,7 +220,14 @@ def score_bucket(
     _write_scores(folder / f"bucket={job.bucket}.parquet", bucket.task, scored, told)
     clock.lap("write")
     unseen = model.unseen(features) if len(features) else {}
-    return BucketReport(job.bucket, len(scored), clock.seconds, unseen)
+    counts = _counts(scorer.reference, features, scored)
+    return BucketReport(job.bucket, len(scored), clock.seconds, unseen, counts)
+
+
+def _counts(reference: Reference | None, features: pd.DataFrame, scored: pd.DataFrame) -> Counts:
+    if reference is None or features.empty:
+        return {}
+    return reference.count(features, scored["probability"])
 
 
 class _Clock:

@@ -95,6 +95,11 @@ class Manifest:
         days = [day for day in self.days if day < before.isoformat()]
         return dt.date.fromisoformat(max(days)) if days else None
 
+    def checksum(self, before: dt.date) -> str:
+        """A text that changes exactly when rows known before the date *before* change."""
+        past = [v for day, v in self.days.items() if day < before.isoformat()]
+        return f"{self.layout}:{sum(c for c, _ in past)}:{sum(s for _, s in past)}"
+
 
 class Store:
     """Tables under one folder, each in *buckets* buckets."""
@@ -148,9 +153,7 @@ class Store:
 
     def checksum(self, table: str, before: dt.date) -> str:
         """A text that changes exactly when rows known before the date *before* change."""
-        manifest = self.needed(table)
-        past = [v for day, v in manifest.days.items() if day < before.isoformat()]
-        return f"{manifest.layout}:{sum(c for c, _ in past)}:{sum(s for _, s in past)}"
+        return self.needed(table).checksum(before)
 
     def write(
         self,

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from salesml import api
+from salesml.config import load_project
+from salesml.engine import connect
+from salesml.intake import read_source
+from salesml.labels import dates_of_panel, outcomes, populations
 from salesml.pipeline import NightlyResult, nightly
-from tests.end_to_end.conftest import NOW, Workspace
+from salesml.scoring import store_of
+from tests.end_to_end.conftest import NOW, REPOSITORY, Workspace
 
 QUICK = "\nmodel: {time_budget: 8}\n"
 
@@ -71,3 +78,41 @@ def test_maven_says_plainly_that_there_is_no_signal(run: object) -> None:
     assert champion.verdict_en in result.report.read_text(encoding="utf-8")
     assert scores["probability"].std() < 0.02
     assert 0.3 < scores["probability"].mean() < 0.75
+
+
+@pytest.mark.xdist_group("adventureworks")
+def test_adventureworks_customers_are_asked_about_the_day_after_they_order(
+    run: object, real_data: Path
+) -> None:
+    result, scores, _ = run("adventureworks", dt.date(2014, 7, 1))  # type: ignore[operator]
+    champion = result.tasks[0].champion
+    assert champion.beats_base_rate
+    assert champion.metrics["roc_auc"].low > 0.7
+    # the last order whose 90 days are over was placed on 1 April
+    assert champion.windows["test_to"] == "2014-04-02"
+    orders = pd.read_csv(real_data / "adventureworks_orders" / "SalesOrderHeader.csv.gz")
+    yesterday = orders.loc[orders["OrderDate"] == "2014-06-30", "CustomerID"]
+    assert set(scores["account_id"]) == set(yesterday.astype("str"))
+    assert scores["probability"].between(0, 1).all()
+
+
+@pytest.mark.xdist_group("adventureworks")
+def test_adventureworks_learns_from_a_row_for_each_order_day(real_data: Path) -> None:
+    """The figures of the data's own description, several orders of one day being one row."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SALESML_DATA", str(real_data))
+        project = load_project("adventureworks", REPOSITORY)
+    with tempfile.TemporaryDirectory() as folder, connect() as con:
+        project, task = replace(project, scratch=Path(folder)), project.task("churn")
+        store, known = store_of(project), dt.date(2014, 7, 1)
+        for name in ("accounts", "purchases"):
+            read_source(con, project, store, name, now=NOW.replace(tzinfo=None), types={})
+        every = task.model_copy(update={"history": None})
+        dates = dates_of_panel(con, project, store, every, dt.date(2011, 5, 31), known)
+        spine = populations(con, project, store, every, dates, "000")
+        churn = outcomes(con, project, store, every, spine, known_before=known, bucket="000")
+    assert (len(dates), len(spine)) == (1034, 26010)
+    tested = spine["as_of"].between(dt.date(2014, 1, 2), dt.date(2014, 4, 1))
+    assert tested.sum() == 6287
+    assert churn[tested].mean() == pytest.approx(0.8923, abs=1e-4)
+    assert (spine["as_of"] <= dt.date(2013, 10, 3)).sum() == 13686

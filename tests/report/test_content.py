@@ -154,3 +154,16 @@ def test_a_dry_run_says_so(tmp_path: Path) -> None:
     for part in (page.one(css="notices"), page.one("section", id="write-back")):
         assert "Dry run: nothing was written" in part.said("en")
     assert "Would be written" in page.one("section", id="write-back").said("en")
+
+
+def test_warnings_of_training_and_the_card_stand_beside_the_model(tmp_path: Path) -> None:
+    words = Words(ja="短い。<b>", en="Short. <b>")
+    page = page_of(tmp_path, [section(warnings=[words], card="../m/r%201/card.html")])
+    model = page.one(id="model")
+    assert model.one("ul", "banner").said("en") == "Short. <b>"
+    assert model.one("ul", "banner").said("ja") == "短い。<b>"
+    assert model.one("a").attributes["href"] == "../m/r%201/card.html"
+    assert model.one("a").said("ja") == "モデルカード"
+    plain = page_of(tmp_path, [section()]).one(id="model")
+    assert not plain.all("a")
+    assert not plain.all("ul", "banner")

@@ -129,7 +129,6 @@ def test_all_unreadable_columns_are_named_together() -> None:
     [
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "more than once: a"),
         (pd.DataFrame([[1, 2]], columns=["1", 1]), "more than once: 1"),
-        (np.zeros((2, 2)), "must be a pandas DataFrame"),
         (pd.DataFrame(index=[1]), "no columns"),
         (pd.DataFrame({("a", "b"): [1]}), "must be texts or whole numbers"),
         (pd.DataFrame({"a": [[1], [2]]}), "column 'a': expected a text or number, received"),
@@ -154,3 +153,41 @@ def test_any_text_and_name_survives_json(values: list[str | None], name: str) ->
     codes = table.matrix[:, 0][~np.isnan(table.matrix[:, 0])]
     assert again.unseen(frame) == {}
     assert all(code < table.levels[0] for code in codes)
+
+
+def test_numbers_written_as_texts_are_numbers() -> None:
+    texts = [*(str(number / 4) for number in range(25)), "", "  ", " 7.5 ", "\u30008", "1e3", None]
+    kind, found = encode(texts)
+    assert kind == "number"
+    expected = [*(number / 4 for number in range(25)), NAN, NAN, 7.5, 8, 1000, NAN]
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [f"{number:04d}" for number in range(25)],  # a leading zero makes a code
+        [*map(str, range(25)), "-01"],
+        [*map(str, range(19))] * 2,  # too few different ones: may be codes
+        [*map(str, range(25)), "n/a"],
+        [f"{number},5" for number in range(25)],
+        [f"2024-01-{day:02d}" for day in range(1, 26)],
+    ],
+    ids=["zeros", "one zero", "few", "a word", "comma", "dates"],
+)
+def test_texts_that_may_be_codes_stay_codes(texts: list[str]) -> None:
+    assert encode(texts)[0] == "category"
+
+
+def test_zero_point_five_is_no_code() -> None:
+    assert encode(["0", "0.5", "-0.25", *map(str, range(1, 25))])[0] == "number"
+
+
+def test_written_numbers_are_read_like_numbers_later() -> None:
+    encoder = Encoder.learn(pd.DataFrame({"x": [*map(str, range(25)), ""]}))
+    later = encoder.transform(pd.DataFrame({"x": [3, 4.5, None]}))
+    np.testing.assert_array_equal(later.matrix[:, 0], [3, 4.5, NAN])
+    blank = encoder.transform(pd.DataFrame({"x": ["", " "]}))
+    np.testing.assert_array_equal(blank.matrix[:, 0], [NAN, NAN])
+    with pytest.raises(ModelError, match="expected a number, received 'many'"):
+        encoder.transform(pd.DataFrame({"x": ["3", "many"]}))

@@ -113,3 +113,42 @@ def test_grossly_wrong_level_is_refused_and_said_of_a_first_model(
     assert words in refused.reasons
     assert first.promote
     assert words in first.reasons
+
+
+def ruled(result: TrainingResult, blur: float) -> TrainingResult:
+    """The result as if a rule had said the same, its log-odds multiplied by *blur*."""
+    rule = champion(result, blur)["probability"]
+    rows = result.test_predictions.assign(rule_probability=rule)
+    return replace(result, rule="health", test_predictions=rows)
+
+
+def test_model_must_beat_the_rule_as_clearly_as_the_champion(result: TrainingResult) -> None:
+    refused = decide(ruled(result, 0.97), champion(result, 0))
+    assert not refused.promote
+    assert refused.reasons[0].startswith("Not clearly better than the rule (health): log loss")
+    assert refused.reasons[-1].startswith("Better than the champion")
+    assert decide(ruled(result, 0), champion(result, 0)).promote
+
+
+def test_first_model_is_promoted_and_its_rule_told(result: TrainingResult) -> None:
+    first = decide(ruled(result, 0.97), None)
+    assert first.promote
+    assert first.reasons[1].startswith("Not clearly better than the rule (health)")
+
+
+def test_rule_itself_need_not_beat_the_rule(result: TrainingResult) -> None:
+    deployed = replace(ruled(result, 1), deployed="rule")
+    assert decide(deployed, champion(result, 0)).promote
+    assert decide(deployed, None).reasons == [
+        "There is no champion yet: the rule (health) is the first."
+    ]
+
+
+def test_reasons_are_there_in_both_languages(result: TrainingResult) -> None:
+    for decision in (
+        decide(result, None),
+        decide(ruled(result, 0.97), champion(result, 0.97)),
+        decide(replace(result, leaks={"closed_at": 0.999}), champion(result, 0).iloc[:0]),
+    ):
+        assert len(decision.reasons_ja) == len(decision.reasons) > 0
+        assert all("。" in reason for reason in decision.reasons_ja)

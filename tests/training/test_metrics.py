@@ -9,9 +9,10 @@ from sklearn import metrics as reference
 from salesml.training.metrics import (
     METRICS,
     Interval,
+    calibration_error,
     calibration_table,
+    design_effect,
     evaluate,
-    expected_calibration_error,
     gain_curve,
     paired_gain,
     roc_auc,
@@ -136,12 +137,13 @@ def test_calibration_table_has_equal_groups_and_keeps_ties() -> None:
     assert (table["high"] >= table["observed"] - 1e-12).all()
     constant = calibration_table(np.array([0.0, 1, 0, 0]), np.full(4, 0.25))
     assert constant["rows"].tolist() == [4]
-    assert expected_calibration_error(constant) == 0
+    assert calibration_error(np.array([0.0, 1, 0, 0]), np.full(4, 0.25), np.arange(4)).value == 0
 
 
 def test_expected_calibration_error_by_hand() -> None:
-    table = calibration_table(np.array([0.0, 0, 1, 1]), np.array([0.1, 0.1, 0.7, 0.7]), bins=2)
-    assert expected_calibration_error(table) == pytest.approx((0.1 + 0.3) / 2)
+    y, p = np.array([0.0, 0, 1, 1]), np.array([0.1, 0.1, 0.7, 0.7])
+    found = calibration_error(y, p, np.arange(4), bins=2)
+    assert found.value == pytest.approx((0.1 + 0.3) / 2)
 
 
 def test_wilson_interval_by_hand() -> None:
@@ -152,7 +154,7 @@ def test_wilson_interval_by_hand() -> None:
 
 def test_gain_curve_of_a_perfect_order() -> None:
     y = np.array([1.0] * 20 + [0.0] * 80)
-    curve = gain_curve(y, np.linspace(1, 0, 100)).set_index("contacted")["captured"]
+    curve = gain_curve(y, np.linspace(1, 0, 100), np.arange(100)).set_index("contacted")["captured"]
     assert curve.iloc[[0, 10, 20, 100]].tolist() == pytest.approx([0, 0.5, 1, 1])
 
 
@@ -166,3 +168,54 @@ def test_lower_level_of_proof_gives_a_narrower_interval() -> None:
     old, new = np.random.default_rng(0).normal(size=(2, 500))
     wide, narrow = (paired_gain(old, new, np.arange(500), level=level) for level in (95, 90))
     assert wide.low < narrow.low < narrow.value < narrow.high < wide.high
+
+
+def test_calibration_error_of_right_probabilities_has_an_interval_that_reaches_down() -> None:
+    """By chance alone ten groups of 40 rows are off by 6 points; resampling must not add to it."""
+    rng = np.random.default_rng(0)
+    p = rng.uniform(0.2, 0.8, 400)
+    y = (rng.random(400) < p).astype(float)
+    found = calibration_error(y, p, np.arange(400))
+    assert 0.03 < found.value < 0.1
+    assert 0 <= found.low < found.value < found.high < 0.12
+
+
+@given(tied_scores)
+def test_calibration_error_is_the_mean_distance_in_the_table(
+    rows: list[tuple[float, float]],
+) -> None:
+    y, p = arrays(rows)
+    table = calibration_table(y, p)
+    distance = (table["probability"] - table["observed"]).abs()
+    found = calibration_error(y, p, np.arange(len(y)))
+    assert found.value == pytest.approx((distance * table["rows"]).sum() / len(y))
+    assert found.low <= found.value + 1e-12
+
+
+def test_calibration_of_rows_repeated_is_as_uncertain_as_of_the_rows_once() -> None:
+    rng = np.random.default_rng(0)
+    p = rng.uniform(0.2, 0.8, 200)
+    y = (rng.random(200) < p).astype(float)
+    once = calibration_table(y, p, np.arange(200), bins=2)
+    thrice = calibration_table(np.repeat(y, 3), np.repeat(p, 3), np.repeat(np.arange(200), 3), 2)
+    blind = calibration_table(np.repeat(y, 3), np.repeat(p, 3), None, 2)
+    widths = [(table["high"] - table["low"]).mean() for table in (once, thrice, blind)]
+    assert widths[1] == pytest.approx(widths[0], rel=0.1)
+    assert widths[2] < 0.7 * widths[0]
+
+
+def test_design_effect_by_hand() -> None:
+    y, expected = np.array([1.0, 1.0, 0.0, 0.0]), np.full(4, 0.5)
+    assert design_effect(y, expected, np.array([0, 0, 1, 1])) == 2
+    assert design_effect(y, expected, np.array([0, 1, 0, 1])) == 1
+    assert design_effect(np.zeros(2), np.zeros(2), np.array([0, 0])) == 1
+
+
+def test_gain_curve_has_an_interval_around_it() -> None:
+    rng = np.random.default_rng(0)
+    y = (rng.random(200) < 0.3).astype(float)
+    curve = gain_curve(y, y + rng.normal(size=200), np.arange(200) // 2)
+    inner = curve.iloc[5:60]
+    assert (inner["low"] < inner["captured"]).all()
+    assert (inner["captured"] < inner["high"]).all()
+    assert curve.iloc[-1].tolist() == pytest.approx([1, 1, 1, 1])

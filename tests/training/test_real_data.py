@@ -29,7 +29,7 @@ def test_telco_churn_out_of_sample() -> None:
     y = (frame.pop("Churn") == "Yes").to_numpy(dtype=float)
     frame["TotalCharges"] = pd.to_numeric(frame["TotalCharges"], errors="coerce")
     fold = group_folds(y, np.arange(len(y)), seed=1)[0]
-    model = PropensityModel(time_budget=10, num_threads=1)
+    model = PropensityModel(tree_budget=1000, num_threads=1)
     model.fit(frame.iloc[fold.train], y[fold.train])
     p = model.predict_proba(frame.iloc[fold.valid])[:, 1]
     assert roc_auc(y[fold.valid], p) > 0.83
@@ -44,7 +44,7 @@ def test_bank_marketing_by_time_order() -> None:
     y = (frame.pop("y") == "yes").astype(int)
     day = pd.Series(pd.date_range("2008-05-01", "2010-11-30", periods=len(y))).dt.date
     data = TrainingData(frame, y, day, pd.Series(range(len(y))))
-    found = train(data, horizon_days=30, settings={"num_threads": 1, "time_budget": 10})
+    found = train(data, horizon_days=30, settings={"num_threads": 1, "tree_budget": 300})
     assert found.split == "time"
     assert found.metrics["roc_auc"].value >= 0.5
     loss = {name: measures["log_loss"].value for name, measures in found.candidates.items()}

@@ -1,27 +1,28 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from salesml.training.candidates import Trial
+from salesml.training.candidates import BaseRateRecipe, Trial
 from salesml.training.selection import choose, clustered_difference
-from salesml.training.table import Floats
+from salesml.training.table import Floats, Ints
 
 
-def trial(name: str, margin: Floats) -> Trial:
-    return Trial(name, margin, "", lambda *_: None)  # type: ignore[arg-type, return-value]
+def judged(
+    *margins: Floats, y: Floats, clusters: Ints, answers: bool = True
+) -> tuple[str, pd.DataFrame]:
+    """Choose among a base rate, a logistic regression and LightGBM with these margins."""
+    recipe = BaseRateRecipe() if answers else None
+    names = ("base_rate", "logistic", "lightgbm")
+    trials = [Trial(n, m, "", recipe) for n, m in zip(names, margins, strict=False)]
+    return choose(trials, {each.name: each.margin for each in trials}, y, clusters)
 
 
 def truth(rows: int = 2000) -> tuple[Floats, Floats]:
     rng = np.random.default_rng(0)
     margin = rng.normal(0, 1.5, rows)
     return margin, (rng.random(rows) < 1 / (1 + np.exp(-margin))).astype(float)
-
-
-def names(*margins: Floats) -> list[Trial]:
-    return [
-        trial(n, m) for n, m in zip(("base_rate", "logistic", "lightgbm"), margins, strict=False)
-    ]
 
 
 def test_standard_error_of_independent_rows() -> None:
@@ -51,39 +52,59 @@ def test_gaps_between_cluster_codes_do_not_matter() -> None:
 
 def test_best_is_kept_where_it_is_clearly_best() -> None:
     margin, y = truth()
-    name, board = choose(names(np.zeros(2000), margin * 0.3, margin), y, np.arange(2000))
+    name, board = judged(np.zeros(2000), margin * 0.3, margin, y=y, clusters=np.arange(2000))
     assert name == "lightgbm"
     assert board["chosen"].tolist() == [False, False, True]
     assert board["behind_best"].iloc[2] == 0
     assert board["gain"].iloc[0] == 0
 
 
-def test_simplest_within_one_standard_error_is_kept() -> None:
+def test_simplest_within_noise_is_kept() -> None:
     margin, y = truth()
     noise = np.random.default_rng(1).normal(0, 0.05, 2000)
     assert (
-        choose(names(np.zeros(2000), margin + noise, margin), y, np.arange(2000))[0] == "logistic"
+        judged(np.zeros(2000), margin + noise, margin, y=y, clusters=np.arange(2000))[0]
+        == "logistic"
     )
 
 
 def test_noise_leaves_the_base_rate() -> None:
     _, y = truth(200)
     noise = np.random.default_rng(1).normal(0, 0.1, 200)
-    assert choose(names(np.zeros(200), noise, -noise), y, np.arange(200))[0] == "base_rate"
+    assert judged(np.zeros(200), noise, -noise, y=y, clusters=np.arange(200))[0] == "base_rate"
 
 
 def test_a_gain_that_hangs_on_one_entity_leaves_the_base_rate() -> None:
     y = np.array([1.0] * 30 + [0.0, 1.0] * 35)
     margin = np.array([1.0] * 30 + [0.0] * 70)
     one_entity = np.array([0] * 30 + list(range(1, 71)))
-    assert choose(names(np.zeros(100), margin), y, np.arange(100))[0] == "logistic"
-    assert choose(names(np.zeros(100), margin), y, one_entity)[0] == "base_rate"
+    assert judged(np.zeros(100), margin, y=y, clusters=np.arange(100))[0] == "logistic"
+    assert judged(np.zeros(100), margin, y=y, clusters=one_entity)[0] == "base_rate"
 
 
 def test_rows_outside_all_folds_do_not_count() -> None:
     margin, y = truth()
     hidden = np.arange(2000) < 1000
     margins = [np.where(hidden, np.nan, m) for m in (np.zeros(2000), margin)]
-    name, board = choose(names(*margins), y, np.arange(2000))
+    name, board = judged(*margins, y=y, clusters=np.arange(2000))
     assert name == "logistic"
     assert board["log_loss"].iloc[0] == pytest.approx(np.log(2))
+
+
+def test_candidate_that_cannot_answer_is_never_chosen() -> None:
+    margin, y = truth()
+    name, board = judged(np.zeros(2000), margin, y=y, clusters=np.arange(2000), answers=False)
+    assert name == "base_rate"
+    assert board["gain"].iloc[1] > 0.1
+
+
+def test_leaderboard_measures_what_margins_are_worth() -> None:
+    y = np.array([0.0, 0, 1, 1] * 10)
+    margin = np.log(np.array([1 / 3, 1 / 3, 3, 1 / 3] * 10))  # probabilities 1/4 and 3/4
+    _, board = judged(np.zeros(40), margin, y=y, clusters=np.arange(40))
+    own = board.iloc[1]
+    assert own["log_loss"] == pytest.approx(-(3 * np.log(3 / 4) + np.log(1 / 4)) / 4)
+    assert own["brier"] == pytest.approx((3 * 1 / 16 + 9 / 16) / 4)
+    assert own["roc_auc"] == pytest.approx(0.75)
+    assert own["gain"] == pytest.approx(np.log(2) - own["log_loss"])
+    assert board["roc_auc"].iloc[0] == 0.5

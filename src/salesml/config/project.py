@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from salesml.config.sources import SourceConfig, SourcesConfig
 from salesml.config.tasks import ExportConfig, TargetConfig, TaskConfig
 from salesml.config.values import Connections, Strict, TimeZone, Words
 from salesml.errors import ConfigError, suggest
-from salesml.yaml_file import YamlFile, read_model
+from salesml.yaml_file import Place, YamlFile, read_model
 
 __all__ = ["Project", "ProjectConfig", "load_project"]
 
@@ -101,7 +102,7 @@ def load_project(name: str, root: Path | str = ".") -> Project:
     folder = _project_folder(name, root)
     settings = read_model(folder / "project.yml", ProjectConfig)
     sources = read_model(folder / "sources.yml", SourcesConfig, SourcesConfig.problems)
-    tasks = _read_tasks(folder / "tasks")
+    tasks = _read_tasks(folder / "tasks", sources.sources)
     export = _read_export(folder / "export.yml", tasks, sources.connections)
     return Project(
         name=folder.name,
@@ -138,13 +139,19 @@ def _read_export(
     )
 
 
-def _read_tasks(folder: Path) -> dict[str, TaskConfig]:
+def _read_tasks(folder: Path, sources: dict[str, SourceConfig]) -> dict[str, TaskConfig]:
     paths = sorted(folder.glob("*.yml"))
     if not paths:
         raise ConfigError(
             "The project has no task.", where=str(folder), fix="Add tasks/<task>.yml."
         )
-    return {path.stem: read_model(path, TaskConfig, name=path.stem) for path in paths}
+
+    def problems(task: TaskConfig) -> Iterator[tuple[Place, str]]:
+        problem = task.anchor_problem(sources)
+        if problem is not None:
+            yield ("every",), f"every: {task.every} {problem}"
+
+    return {path.stem: read_model(path, TaskConfig, problems, name=path.stem) for path in paths}
 
 
 def _located(connections: dict[str, dict[str, str]], root: Path) -> dict[str, dict[str, str]]:

@@ -11,7 +11,7 @@ from salesml.config.values import Connections, Days, Names, Sql, Strict
 from salesml.errors import suggest
 from salesml.yaml_file import Place
 
-__all__ = ["WHOLE", "Checks", "ColumnConfig", "SourceConfig", "SourcesConfig"]
+__all__ = ["WHOLE", "Checks", "ColumnConfig", "JoinConfig", "SourceConfig", "SourcesConfig"]
 
 WHOLE = "whole"
 _RESERVED = {"as_of", "bucket"}
@@ -35,6 +35,28 @@ class ColumnConfig(Strict):
     type: str | None = None
 
 
+class JoinConfig(Strict):
+    """A table of the same connection, one row of which belongs to each row of a source.
+
+    Expressions name its columns ``<join>.<column>``. They are seen as they are now, whenever the
+    row became known: join what does not change once it is written.
+    """
+
+    table: str
+    on: Names = Field(min_length=1)
+    encoding: str | None = None
+    separator: str | None = None
+
+    @property
+    def reading_options(self) -> dict[str, str]:
+        """How the connector reads the table."""
+        return _given(encoding=self.encoding, separator=self.separator)
+
+
+def _given(**options: str | None) -> dict[str, str]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def _column(value: object) -> object:
     return value if isinstance(value, dict) else {"sql": "null" if value is None else value}
 
@@ -46,6 +68,7 @@ class SourceConfig(Strict):
     table: str
     encoding: str | None = None
     separator: str | None = None
+    joins: dict[str, JoinConfig] = Field(default={})
     where: Sql | None = None
     kind: Literal["events", "state"]
     key: Names = Field(min_length=1)
@@ -65,8 +88,7 @@ class SourceConfig(Strict):
     @property
     def reading_options(self) -> dict[str, str]:
         """How the connector reads the table."""
-        options = {"encoding": self.encoding, "separator": self.separator}
-        return {name: value for name, value in options.items() if value is not None}
+        return _given(encoding=self.encoding, separator=self.separator)
 
     @model_validator(mode="after")
     def _consistent(self) -> SourceConfig:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from salesml.config.values import Connections, Days, Every, Strict, Words
+from salesml.config.contacts import Capacity, Value
+from salesml.config.retrain import Retrain, RetrainConfig
+from salesml.config.sources import SourceConfig
+from salesml.config.values import Connections, Days, Every, Names, Strict, Words
 from salesml.errors import suggest
 from salesml.yaml_file import Place
 
 __all__ = ["Band", "ExportConfig", "TargetConfig", "TaskConfig"]
+
+CALENDARS = ("month", "week")
 
 
 class Band(Strict):
@@ -24,7 +29,13 @@ class Band(Strict):
 
 
 class TaskConfig(Strict):
-    """``tasks/<task>.yml``: one question about an entity."""
+    """``tasks/<task>.yml``: one question about an entity.
+
+    ``baseline`` is the feature that holds a rule's score, the thing to beat. ``segments`` are
+    columns of the population, or features, by which the model is also judged; where the task does
+    not say, ``segment`` of the population. ``capacity`` and ``value`` say how many are contacted
+    and what that comes to.
+    """
 
     name: str
     entity: str
@@ -39,6 +50,11 @@ class TaskConfig(Strict):
     outcome: str
     features: list[str] = Field(min_length=1)
     model: dict[str, Any] = Field(default={})
+    baseline: str | None = None
+    segments: Names | None = None
+    capacity: Capacity | None = None
+    value: Value | None = None
+    retrain: Retrain = RetrainConfig()
     bands: list[Band] = Field(min_length=1)
 
     @property
@@ -50,6 +66,32 @@ class TaskConfig(Strict):
     def bucket_column(self) -> str:
         """The column whose hash says in which bucket an entity lies."""
         return self.bucket or self.id_column
+
+    @property
+    def anchor(self) -> str | None:
+        """The source whose events the panel is anchored to; None where ``every`` is a calendar."""
+        calendar = self.every in CALENDARS or self.every.endswith(" days")
+        return None if calendar else self.every
+
+    def anchor_problem(self, sources: Mapping[str, SourceConfig]) -> str | None:
+        """Why the panel cannot be anchored as ``every`` says; None where it can, or is not."""
+        if self.anchor is None:
+            return None
+        if self.anchor not in sources:
+            hint = suggest(self.anchor, [*CALENDARS, *sources])
+            return f"is neither 'month', 'week', a number of days, nor a source.{hint}"
+        source = sources[self.anchor]
+        if source.kind == "state":
+            events = [name for name, each in sources.items() if each.kind == "events"]
+            return (
+                f"names {self.anchor}, a source of state, whose rows change but do not happen; "
+                f"name one of events: {', '.join(events)}"
+            )
+        wanted = dict.fromkeys((self.id_column, self.bucket_column))
+        missing = [column for column in wanted if column not in source.columns]
+        if missing:
+            return f"names {self.anchor}, which has no column {' and no column '.join(missing)}"
+        return None
 
     @model_validator(mode="after")
     def _consistent(self) -> TaskConfig:

@@ -32,10 +32,13 @@ def _time_zone(name: str) -> str:
 
 def _every(value: object) -> str:
     text = str(value).strip()
-    if text not in ("month", "week"):
-        if not re.fullmatch(r"[1-9]\d*( *days?)?", text):
-            raise ValueError("must be 'month', 'week' or a number of days such as '14 days'")
-        text = f"{days(text)} days"
+    if re.fullmatch(r"[1-9]\d*( *days?)?", text):
+        return f"{days(text)} days"
+    if not re.fullmatch(r"[A-Za-z_]\w*", text):
+        raise ValueError(
+            "must be 'month', 'week', a number of days such as '14 days', or the name of a source "
+            "of events"
+        )
     return text
 
 

@@ -9,8 +9,8 @@ from salesml.features.definition import (
 )
 from salesml.features.examples import run_examples
 from salesml.features.snapshots import Snapshots
-from salesml.features.truncation import look_ahead
-from salesml.features.views import create_source_views
+from salesml.features.truncation import differing, look_ahead
+from salesml.features.views import create_source_views, seen_by_each
 
 __all__ = [
     "Feature",
@@ -18,10 +18,12 @@ __all__ = [
     "Snapshots",
     "compute_set",
     "create_source_views",
+    "differing",
     "load_feature_set",
     "load_feature_sets",
     "look_ahead",
     "require_plain_sql",
     "run_examples",
+    "seen_by_each",
     "with_links",
 ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+from bisect import bisect_left
 
 import duckdb
 import numpy as np
@@ -13,7 +15,7 @@ from salesml.engine import outside_of, quote, tables_in
 from salesml.errors import FeatureError, suggest
 from salesml.features.definition import TYPES, FeatureSet
 from salesml.features.views import create_spine, create_views
-from salesml.store import Store
+from salesml.store import Manifest, Store
 
 __all__ = ["compute_joined", "compute_set", "require_plain_sql", "run_sql", "with_links"]
 
@@ -45,8 +47,7 @@ def compute_set(
     """
     require_plain_sql(con, feature_set)
     numbered = spine.reset_index(drop=True)
-    together = _dates_together(store, feature_set, bucket)
-    group = numbered["as_of"].rank(method="dense").sub(1) // together
+    group = _queries(store, feature_set, numbered, bucket)
     parts = [
         compute_joined(con, project, store, feature_set, rows, bucket)
         for _, rows in numbered.groupby(group)
@@ -56,11 +57,33 @@ def compute_set(
     return pd.concat(parts).sort_index().set_axis(spine.index)
 
 
-def _dates_together(store: Store, feature_set: FeatureSet, bucket: str | None) -> int:
-    """How many dates one query may take."""
-    manifests = [store.needed(read.source) for read in feature_set.reads.values()]
-    rows = [m.rows // (m.buckets if bucket and not m.whole else 1) for m in manifests]
-    return max(1, _JOINED_ROWS // max([*rows, 1]))
+def _queries(
+    store: Store, feature_set: FeatureSet, spine: pd.DataFrame, bucket: str | None
+) -> pd.Series:
+    """For each row of *spine* the number of the query that computes it: dates follow each other."""
+    rows = spine.groupby("as_of").size()
+    dates = [pd.Timestamp(date).date() for date in rows.index]
+    asked = rows / max(1, spine[feature_set.id_column].nunique())
+    joined = pd.Series(0.0, index=rows.index)
+    for read in feature_set.reads.values():
+        seen = _rows_seen(store.needed(read.source), feature_set, dates, bucket)
+        # an entity sees its own rows; what all share is there once a date
+        joined = joined.clip(lower=seen if read.shared else seen * asked)
+    before = joined.cumsum() - joined
+    return spine["as_of"].map(before // _JOINED_ROWS)
+
+
+def _rows_seen(
+    manifest: Manifest, feature_set: FeatureSet, dates: list[dt.date], bucket: str | None
+) -> pd.Series:
+    """About how many rows each of *dates* sees, by the days on which rows became known."""
+    days = sorted(manifest.days)
+    known = np.cumsum([0, *(manifest.days[day][0] for day in days)])
+    limits = [feature_set.earliest(date) if manifest.kind == "events" else None for date in dates]
+    until = known[[bisect_left(days, date.isoformat()) for date in dates]]
+    begin = known[[bisect_left(days, date.isoformat()) if date else 0 for date in limits]]
+    parts = manifest.buckets if bucket and not manifest.whole else 1
+    return pd.Series((until - begin) / parts, index=dates)
 
 
 def compute_joined(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from salesml import __version__
 from salesml.config import Project, TaskConfig
 from salesml.features.compute import compute_set, with_links
 from salesml.features.definition import FeatureSet
-from salesml.store import Store
+from salesml.store import Manifest, Store
 
 __all__ = ["Snapshots"]
 
@@ -27,6 +26,8 @@ class Snapshots:
 
     A snapshot is named by a hash of all it was computed from: the SQL, what was known before the
     date in each source, and the spine. So it is found again exactly as long as it still holds.
+    A panel anchored to events has a few rows on most days: those of a year share a snapshot,
+    named by what was known before the last of them.
     """
 
     project: Project
@@ -58,8 +59,11 @@ class Snapshots:
     ) -> pd.DataFrame:
         """The features of one set: dates that have a snapshot from there, the others computed."""
         parts, missing = [], {}
-        for _, rows in spine.groupby("as_of"):
-            path = self._path(feature_set, rows, rows["as_of"].iloc[0], bucket)
+        names = sorted({read.source for read in feature_set.reads.values()})
+        sources = {name: self.store.needed(name) for name in names}
+        for name, rows in spine.groupby(self._names(spine["as_of"])):
+            key = self._key(feature_set, rows, sources)
+            path = self.folder / feature_set.name / str(name) / f"{bucket}-{key}.parquet"
             if path.exists():
                 parts.append(pd.read_parquet(path).set_axis(rows.index))
             else:
@@ -70,11 +74,11 @@ class Snapshots:
             self._keep(path, computed.loc[index])
         return pd.concat([*parts, computed]).loc[spine.index]
 
-    def _path(
-        self, feature_set: FeatureSet, rows: pd.DataFrame, as_of: dt.date, bucket: str
-    ) -> Path:
-        folder = self.folder / feature_set.name / as_of.isoformat()
-        return folder / f"{bucket}-{self._key(feature_set, rows, as_of)}.parquet"
+    def _names(self, dates: pd.Series) -> pd.Series:
+        """The name of the snapshot that each row belongs to: its date, or its year."""
+        names = dates.astype("str")
+        together = self.task.anchor is not None and names.nunique() > 1
+        return names.str[: len("2024")] if together else names
 
     def _keep(self, path: Path, values: pd.DataFrame) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,9 +92,11 @@ class Snapshots:
             if old != path:
                 old.unlink(missing_ok=True)
 
-    def _key(self, feature_set: FeatureSet, spine: pd.DataFrame, as_of: dt.date) -> str:
-        sources = sorted({read.source for read in feature_set.reads.values()})
-        known = [f"{name}={self.store.checksum(name, as_of)}" for name in sources]
+    def _key(
+        self, feature_set: FeatureSet, spine: pd.DataFrame, sources: Mapping[str, Manifest]
+    ) -> str:
+        last = spine["as_of"].max()
+        known = [f"{name}={manifest.checksum(last)}" for name, manifest in sources.items()]
         rows = pd.util.hash_pandas_object(spine.astype("str"), index=False)
         described = [
             __version__,

@@ -18,7 +18,7 @@ from salesml.features.compute import compute_joined, require_plain_sql, with_lin
 from salesml.features.definition import FeatureSet
 from salesml.store import Store
 
-__all__ = ["look_ahead"]
+__all__ = ["differing", "look_ahead"]
 
 
 def look_ahead(
@@ -42,7 +42,7 @@ def look_ahead(
     for as_of in sorted(set(panel["as_of"])):
         half = panel[panel["as_of"] == as_of].iloc[::2]
         alone = _from_cut_data(con, project, store, feature_set, half, bucket, as_of)
-        wrong |= set(_differing(together.loc[half.index], alone))
+        wrong |= set(differing(together.loc[half.index], alone))
     if wrong:
         names = [name for name in feature_set.features if name in wrong]
         raise FeatureError(
@@ -91,8 +91,9 @@ def _copy_known(
     con.execute("drop table if exists _known")
 
 
-def _differing(left: pd.DataFrame, right: pd.DataFrame) -> list[str]:
-    differing = []
+def differing(left: pd.DataFrame, right: pd.DataFrame) -> list[str]:
+    """The columns of two tables of the same rows whose values differ by more than rounding."""
+    found = []
     for name in left.columns:
         a, b = left[name], right[name]
         if a.dtype.kind == "f":
@@ -100,5 +101,5 @@ def _differing(left: pd.DataFrame, right: pd.DataFrame) -> list[str]:
         else:
             same = a.eq(b) | (a.isna() & b.isna())
         if not bool(same.all()):
-            differing.append(str(name))
-    return differing
+            found.append(str(name))
+    return found

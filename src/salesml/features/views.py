@@ -14,7 +14,7 @@ from salesml.errors import ConfigError, suggest
 from salesml.features.definition import FeatureSet, Read
 from salesml.store import Manifest, Store
 
-__all__ = ["create_source_views", "create_spine", "create_views"]
+__all__ = ["create_source_views", "create_spine", "create_views", "seen_by_each"]
 
 _TIMES = ("happened_at", "known_at")
 
@@ -159,14 +159,39 @@ def create_source_views(
     for name in names:
         manifest = store.needed(name)
         rows = f"select *{date} from {store.relation(name, bucket)} where {cut}"
-        if manifest.kind == "state":
-            key = ", ".join(map(quote, manifest.key))
-            rows = (
-                f"select * exclude (_deleted) from ({rows} qualify row_number() over "
-                f"(partition by {key} order by known_at desc) = 1) where not _deleted"
-            )
-        times = [c for c in _TIMES if c in manifest.columns]
-        local = ", ".join(f"{local_time(c, project.settings.timezone)} as {c}" for c in times)
-        con.execute(
-            f"create or replace temp view {quote(name)} as select * replace ({local}) from ({rows})"
+        seen = _present(project, manifest, rows)
+        con.execute(f"create or replace temp view {quote(name)} as {seen}")
+
+
+def seen_by_each(
+    project: Project, store: Store, names: Iterable[str], owner: str, bucket: str | None
+) -> str:
+    """SQL, a with clause for a subquery that is evaluated for each row of a table ``s``.
+
+    It shows each source as `create_source_views` does, as known before ``s._cut``: all of it where
+    the table is whole, else the rows of *owner* (``s.<owner>``) alone, as if the bucket held no
+    other.
+    """
+    views = []
+    for name in names:
+        manifest = store.needed(name)
+        own = "" if manifest.whole else f" and {quote(owner)}::varchar = s.{quote(owner)}"
+        rows = (
+            f"select *, s.as_of as as_of from {store.relation(name, bucket)} "
+            f"where known_at < s._cut{own}"
         )
+        views.append(f"{quote(name)} as ({_present(project, manifest, rows)})")
+    return f"with {', '.join(views)}" if views else ""
+
+
+def _present(project: Project, manifest: Manifest, rows: str) -> str:
+    """SQL: *rows* in business time; of state the newest version, unless it says deleted."""
+    if manifest.kind == "state":
+        key = ", ".join(map(quote, manifest.key))
+        rows = (
+            f"select * exclude (_deleted) from ({rows} qualify row_number() over "
+            f"(partition by {key} order by known_at desc) = 1) where not _deleted"
+        )
+    times = [c for c in _TIMES if c in manifest.columns]
+    local = ", ".join(f"{local_time(c, project.settings.timezone)} as {c}" for c in times)
+    return f"select * replace ({local}) from ({rows})"

@@ -13,6 +13,7 @@ from salesml.config import Project
 from salesml.engine import literal, local_time, one, quote
 from salesml.errors import SourceError
 from salesml.intake.history import VersionTables
+from salesml.intake.joins import join_tables, joined_name
 from salesml.intake.mapping import SEEN, RawTable, Types, declared_types
 from salesml.quality import FUTURE, QualityReport, quarantine
 from salesml.store import Days, Manifest, Store, layout_of
@@ -133,7 +134,9 @@ class _Reading:
 
     def _fingerprint(self) -> str | None:
         """What the result of a read depends on, as far as the source can tell."""
-        table = self.connection.fingerprint(self.source.table)
+        tables = [self.source.table, *(join.table for join in self.source.joins.values())]
+        read = [self.connection.fingerprint(table) for table in tables]
+        table = None if None in read else "/".join(map(str, read))
         targets = {target.partition(".")[0] for target in self.source.checks.refers_to.values()}
         others = [self.store.checksum(t, dt.date.max) for t in sorted(targets - {self.name})]
         return None if table is None else "/".join([table, *others])
@@ -157,13 +160,19 @@ class _Reading:
     def load(self, since: tuple[str, str] | None) -> None:
         """Let the connector make the table or view ``raw``."""
         self._drop("raw")
+        source, into = self.source, "raw_rows" if self.source.joins else "raw"
+        self._drop(into)
         self.connection.load(
-            self.con, self.source.table, "raw", options=self.source.reading_options, since=since
+            self.con, source.table, into, options=source.reading_options, since=since
         )
+        if source.joins:
+            where = self.project.where("sources.yml", "sources", self.name, "joins")
+            join_tables(self.con, self.connection, source.joins, into, where)
 
     def clear(self) -> None:
         """Drop the tables of the read, which may be large."""
-        for name in ("raw", "mapped", "fresh", "stored"):
+        joined = map(joined_name, self.source.joins)
+        for name in ("raw", "raw_rows", *joined, "mapped", "fresh", "stored"):
             self._drop(name)
 
     def _drop(self, name: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from salesml.config import Words
+from salesml.report.formats import shown
 from salesml.report.section import TaskSection
 from salesml.report.words import phrase
 
@@ -27,11 +28,37 @@ class Notice:
 
 
 def notices(
-    sections: Sequence[TaskSection], reads: Sequence[ReadReport], exports: Sequence[ExportResult]
+    sections: Sequence[TaskSection],
+    reads: Sequence[ReadReport],
+    exports: Sequence[ExportResult],
+    failures: Sequence[tuple[Words, str]] = (),
 ) -> list[Notice]:
-    """Everything to know, serious things first."""
-    found = [*_of_exports(exports), *_of_tasks(sections), *_of_reads(reads)]
+    """Everything to know, serious things first; *failures* are titles of tasks, and errors."""
+    found = [
+        *_of_failures(failures),
+        *_of_exports(exports),
+        *_of_tasks(sections),
+        *_of_models(sections),
+        *_of_reads(reads),
+    ]
     return sorted(found, key=lambda notice: not notice.serious)
+
+
+def _of_failures(failures: Sequence[tuple[Words, str]]) -> Iterator[Notice]:
+    for title, error in failures:
+        why = shown(error.partition("\n")[0], limit=200).text
+        words = phrase("notice_task_failed", title=title, error=why)
+        yield Notice(words, "overview", serious=True)
+
+
+def _of_models(sections: Sequence[TaskSection]) -> Iterator[Notice]:
+    for section in sections:
+        upkeep, title = section.upkeep, section.task.title
+        if upkeep and upkeep.retrained:
+            words = phrase("notice_model", title=title, words=upkeep.retrained)
+            yield Notice(words, "model", serious=upkeep.failed)
+        for drift in upkeep.drift if upkeep else ():
+            yield Notice(phrase("notice_model", title=title, words=drift), "model", serious=False)
 
 
 def _of_tasks(sections: Sequence[TaskSection]) -> Iterator[Notice]:

@@ -55,11 +55,13 @@ def render(
     sections: Sequence[TaskSection],
     reads: Sequence[ReadReport],
     exports: Sequence[ExportResult],
+    failures: Sequence[tuple[Words, str]] = (),
     path: Path | None = None,
 ) -> Path:
     """Write the report and return its path, by default ``var/<project>/report/<as_of>.html``.
 
-    *now* is naive UTC. The file is whole or not there: it is written aside and renamed.
+    *now* is naive UTC; *failures* are titles of tasks that could not be scored, and why. The file
+    is whole or not there: it is written aside and renamed.
     """
     target = path or project.var / "report" / f"{as_of}.html"
     page = _environment().get_template("page.html.j2")
@@ -70,7 +72,7 @@ def render(
         run_id=run_id,
         created=_local(project, now),
         tasks=[_view(section, project.settings.currency) for section in sections],
-        notices=notices(sections, reads, exports),
+        notices=notices(sections, reads, exports, failures),
         reads=reads,
         written=write_back(exports),
         title=_title(project, as_of),

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from salesml.config import Band, TaskConfig, Words
 
-__all__ = ["TaskSection", "Tones"]
+__all__ = ["TaskSection", "Tones", "Upkeep"]
 
 TONES = 5
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """How old the model that scored is, and what was and will be done about it.
+
+    Parameters
+    ----------
+    as_of, age : the date it was trained for, and how many days ago that was.
+    next_training : when it will be trained again at the latest; None where nobody said when, and a
+        date before *today* where there is nothing new to learn from yet.
+    retrained, failed : what became of training again in this run, and whether that failed.
+    drift : what has shifted since training.
+    """
+
+    as_of: dt.date
+    age: int
+    next_training: dt.date | None
+    today: dt.date
+    retrained: Words | None = None
+    failed: bool = False
+    drift: Sequence[Words] = ()
 
 
 @dataclass(frozen=True)
@@ -28,6 +51,9 @@ class TaskSection:
         ``low`` and ``high`` (95 % interval of ``observed``) where known.
     unseen : how many categories never seen in training each feature had.
     windows : ``train_from``, ``train_to``, ``test_from``, ``test_to``.
+    upkeep : the age of the model, where it is known.
+    warnings : what training warned of.
+    card : address of the model's card, as seen from the report; empty where there is none.
     """
 
     task: TaskConfig
@@ -40,6 +66,9 @@ class TaskSection:
     calibration: pd.DataFrame | None
     unseen: Mapping[str, int]
     windows: Mapping[str, str]
+    upkeep: Upkeep | None = None
+    warnings: Sequence[Words] = ()
+    card: str = ""
 
 
 class Tones:

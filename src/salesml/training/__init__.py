@@ -2,8 +2,9 @@
 
 from salesml.training.data import TrainingData
 from salesml.training.gate import Decision, decide
+from salesml.training.intervals import Interval
 from salesml.training.leaks import leak_warnings
-from salesml.training.metrics import METRICS, Interval
+from salesml.training.metrics import METRICS
 from salesml.training.persistence import digest, verify
 from salesml.training.propensity import PropensityModel
 from salesml.training.result import TrainingResult, Verdict, Window

@@ -1,52 +1,51 @@
-"""LightGBM: small trees, many seeds, everything additive."""
+"""LightGBM: one setting judged out of fold, and several learnt from all rows, all additive."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightgbm as lgb
 import numpy as np
 
-from salesml.training.candidates import Trial, best_by_fold
+from salesml.training.candidates import Candidate
 from salesml.training.split import Fold
 from salesml.training.table import Floats, Table
 
-__all__ = ["Boosted", "Budget", "try_boosting"]
+__all__ = ["LARGE", "Boosted", "BoostingRecipe", "Grower", "Grown", "Member", "Settings"]
 
 MOST_ROUNDS = 1000
-PATIENCE = 50
-LARGE = 20_000  # rows from which larger trees are worth trying
-LEAVES = {"small": (4, 8, 16), "large": (8, 16, 31)}
+PATIENCE = 40
+LARGE = 20_000  # rows from which large trees pay
+THREADED = 50_000  # rows from which threads do; where cores are busy, fewer make them wait long
+SEEDS = ((20_000, 3), (200_000, 2), (np.inf, 1))  # boosters a member, up to so many rows
+MORE_ROUNDS = 1.1  # all rows carry a few more rounds than a fold's part of them
+WIDE = 20  # codes from which a category is easily learnt by heart
+FIRST = 2  # folds that show whether a setting is hopeless
+MOST_DEPTH = 8  # explaining a tree takes time in the square of its depth
 
-
-@dataclass(frozen=True)
-class Budget:
-    """How much work may be done: the clock matters only when *seconds* are exceeded."""
-
-    seconds: float
-    threads: int
-    seed: int
-    warn: Callable[[str], None]
+Settings = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Boosted:
-    """The mean of the margins of several boosters, each grown from another seed."""
+    """The weighted mean of the margins of several boosters."""
 
     boosters: tuple[lgb.Booster, ...]
+    weights: tuple[float, ...]
     threads: int
     expected_value: float
 
     @classmethod
-    def of(cls, boosters: Sequence[lgb.Booster], width: int, threads: int) -> Boosted:
+    def of(
+        cls, boosters: Sequence[lgb.Booster], weights: Sequence[float], width: int, threads: int
+    ) -> Boosted:
         """Bag *boosters*, whose average margins do not depend on the row."""
         anywhere = np.full((1, width), np.nan)
         means = [b.predict(anywhere, pred_contrib=True)[0, -1] for b in boosters]
-        return cls(tuple(boosters), threads, float(np.mean(means)))
+        return cls(tuple(boosters), tuple(weights), threads, float(np.dot(weights, means)))
 
     def margin(self, table: Table) -> Floats:
         """Return log-odds, shape (n,)."""
@@ -62,105 +61,163 @@ class Boosted:
         """Write one text file a booster."""
         for number, booster in enumerate(self.boosters):
             booster.save_model(directory / f"booster_{number}.txt")
-        return {"boosters": len(self.boosters)}
+        return {"weights": list(self.weights)}
 
     @classmethod
     def restore(cls, stored: dict[str, Any], directory: Path, width: int, threads: int) -> Boosted:
         """Return the bag that `dump` wrote."""
-        files = [directory / f"booster_{number}.txt" for number in range(stored["boosters"])]
-        return cls.of([lgb.Booster(model_file=file) for file in files], width, threads)
+        files = [directory / f"booster_{number}.txt" for number in range(len(stored["weights"]))]
+        boosters = [lgb.Booster(model_file=file) for file in files]
+        return cls.of(boosters, stored["weights"], width, threads)
 
     def _mean(self, table: Table, **kind: bool) -> Floats:
         if not len(table):
             return np.zeros(0)
-        total = sum(
-            b.predict(table.matrix, num_threads=self.threads, **kind) for b in self.boosters
-        )
-        return np.asarray(total / len(self.boosters), dtype=np.float64)
+        total: Any = 0.0
+        for booster, weight in zip(self.boosters, self.weights, strict=True):
+            predicted = booster.predict(table.matrix, num_threads=self.threads, **kind)
+            total = total + weight * np.asarray(predicted, dtype=np.float64)
+        return np.asarray(total, dtype=np.float64)
 
 
-def try_boosting(table: Table, y: Floats, folds: Sequence[Fold], budget: Budget) -> Trial:
-    """Judge tree sizes and numbers of rounds out of fold, each fold by what suits the others."""
-    started = time.monotonic()
-    sizes = LEAVES["large" if len(y) >= LARGE else "small"]
-    data = [_datasets(table, y, fold) for fold in folds]
-    grown: list[list[_Grown]] = []
-    for number, leaves in enumerate(sizes):
-        if number and time.monotonic() - started > budget.seconds:
-            budget.warn(
-                f"The time budget of {budget.seconds:g} s allowed {number} of {len(sizes)} "
-                "tree sizes; another run may choose differently."
-            )
-            break
-        grown.append([_grow(*pair, _settings(len(y), leaves, budget)) for pair in data])
-    by_fold, best = best_by_fold(_loss_curves(grown), folds)
-    margin = np.full(len(y), np.nan)
-    for k, fold in enumerate(folds):
-        size, rounds = divmod(int(by_fold[k]), MOST_ROUNDS)
-        booster = grown[size][k].booster
-        margin[fold.valid] = booster.predict(
-            table.matrix[fold.valid], raw_score=True, num_iteration=rounds + 1
-        )
-    leaves, rounds = sizes[best // MOST_ROUNDS], best % MOST_ROUNDS + 1
-    words = f"{leaves} leaves, {rounds} rounds"
-    return Trial("lightgbm", margin, words, lambda t, y: _bag(t, y, leaves, rounds, budget))
+class Member(NamedTuple):
+    """A setting in a bag: its weight, and the rounds that did best out of fold."""
+
+    settings: Settings
+    rounds: int
+    weight: float
 
 
 @dataclass(frozen=True)
-class _Grown:
+class BoostingRecipe:
+    """The members of the bag; each is grown from several seeds."""
+
+    members: tuple[Member, ...]
+    directions: Mapping[int, int]
+    threads: int
+    seed: int
+
+    def learn(self, table: Table, y: Floats, finished: Mapping[str, Candidate]) -> Boosted:  # noqa: ARG002
+        """Learn from *table*."""
+        data = _dataset(table, y)
+        fixed = _fixed_settings(table, len(y), self.directions, self.threads)
+        seeds = next(count for rows, count in SEEDS if len(y) < rows)
+        boosters, weights = [], []
+        for member in self.members:
+            settings = fixed | _native(member.settings, table)
+            rounds = max(1, round(member.rounds * MORE_ROUNDS))
+            for number in range(seeds):
+                boosters.append(lgb.train(settings | _seeds(self.seed + number), data, rounds))
+                weights.append(member.weight / seeds)
+        return Boosted.of(boosters, weights, table.width, self.threads)
+
+
+class Grown(NamedTuple):
+    """One setting, judged: ``losses`` on each fold's validation part, shape (rounds, folds)."""
+
+    losses: Floats
+    boosters: list[lgb.Booster]
+
+    @property
+    def start(self) -> float:
+        """Mean loss on the first folds, each at its best round."""
+        return float(self.losses[:, :FIRST].min(axis=0).mean())
+
+    def margin(self, table: Table, folds: Sequence[Fold], rounds: Sequence[int]) -> Floats:
+        """Return margins out of fold after each fold's number of *rounds*."""
+        margin = np.full(len(table), np.nan)
+        for fold, booster, count in zip(folds, self.boosters, rounds, strict=True):
+            margin[fold.valid] = booster.predict(
+                table.matrix[fold.valid], raw_score=True, num_iteration=count
+            )
+        return margin
+
+
+class Grower:
+    """Grows one setting on every fold; the data of the folds are prepared once.
+
+    ``trees`` counts all that it has grown.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        y: Floats,
+        folds: Sequence[Fold],
+        directions: Mapping[int, int],
+        threads: int,
+        seed: int,
+    ) -> None:
+        self._table, self.rows, self.trees = table, len(y), 0
+        self._parts = [_pair(table, y, fold) for fold in folds]
+        self._fixed = _fixed_settings(table, self.rows, directions, threads) | _seeds(seed)
+
+    def grow(self, settings: Settings, limit: float = np.inf) -> Grown | None:
+        """Judge *settings*; None if the mean loss on the first folds lies above *limit*."""
+        grown = self._map(self._parts[:FIRST], settings)
+        if np.mean([each.losses.min() for each in grown]) > limit:
+            return None
+        grown += self._map(self._parts[FIRST:], settings)
+        curves = [np.pad(g.losses, (0, MOST_ROUNDS - len(g.losses)), mode="edge") for g in grown]
+        return Grown(np.column_stack(curves), [each.booster for each in grown])
+
+    def _map(self, parts: list[_Part], settings: Settings) -> list[_Curve]:
+        merged = self._fixed | _native(settings, self._table)
+        # one after the other: LightGBM crashes where threads prepare data at the same time
+        grown = [_grow(part, merged) for part in parts]
+        self.trees += sum(len(each.losses) for each in grown)
+        return grown
+
+
+class _Part(NamedTuple):
+    train: lgb.Dataset
+    valid: lgb.Dataset
+
+
+class _Curve(NamedTuple):
     booster: lgb.Booster
-    losses: Floats  # on the validation part, one a round, the last repeated
+    losses: Floats  # one a round
 
 
-def _loss_curves(grown: list[list[_Grown]]) -> Floats:
-    """Shape (tree sizes x rounds, folds)."""
-    return np.concatenate([np.column_stack([each.losses for each in row]) for row in grown])
-
-
-def _grow(train: lgb.Dataset, valid: lgb.Dataset, settings: dict[str, Any]) -> _Grown:
+def _grow(part: _Part, settings: dict[str, Any]) -> _Curve:
     curve: dict[str, dict[str, list[float]]] = {}
     stop = lgb.early_stopping(PATIENCE, verbose=False)
-    booster = lgb.train(
-        settings, train, MOST_ROUNDS, [valid], callbacks=[stop, lgb.record_evaluation(curve)]
-    )
-    losses = np.array(curve["valid_0"]["binary_logloss"])
-    return _Grown(booster, np.pad(losses, (0, MOST_ROUNDS - len(losses)), mode="edge"))
+    callbacks = [stop, lgb.record_evaluation(curve)]
+    booster = lgb.train(settings, part.train, MOST_ROUNDS, [part.valid], callbacks=callbacks)
+    return _Curve(booster, np.array(curve["valid_0"]["binary_logloss"]))
 
 
-def _bag(table: Table, y: Floats, leaves: int, rounds: int, budget: Budget) -> Boosted:
-    data = _dataset(table, y)
-    settings = _settings(len(y), leaves, budget)
-    bag = 5 if len(y) < LARGE else 3
-    seeds = [budget.seed + 1 + number for number in range(bag)]
-    boosters = [lgb.train(settings | {"seed": seed}, data, rounds) for seed in seeds]
-    return Boosted.of(boosters, table.width, budget.threads)
-
-
-def _settings(rows: int, leaves: int, budget: Budget) -> dict[str, Any]:
-    return _DATA_SETTINGS | {
+def _fixed_settings(
+    table: Table, rows: int, directions: Mapping[int, int], threads: int
+) -> dict[str, Any]:
+    """Return what no search may change."""
+    fixed = _DATA_SETTINGS | {
         "objective": "binary",
         "metric": "binary_logloss",
-        "num_leaves": leaves,
-        "max_depth": 6,  # explaining a tree takes time in the square of its depth
-        "learning_rate": 0.05 if rows < LARGE else 0.1,
-        "min_data_in_leaf": int(np.clip(rows // 200, 5, 50)),
-        "min_sum_hessian_in_leaf": 1.0,
-        "lambda_l2": 10.0,
-        "feature_fraction": 0.6,
-        "bagging_fraction": 0.8,
         "bagging_freq": 1,
-        "cat_smooth": 20,
-        "min_data_per_group": 20,
-        "max_cat_to_onehot": 8,
+        "max_depth": MOST_DEPTH,
         "deterministic": True,
-        "num_threads": _threads(rows, budget.threads),
-        "seed": budget.seed,
+        "num_threads": threads or (1 if rows < THREADED else 0),
     }
+    if directions:
+        signs = [directions.get(column, 0) for column in range(table.width)]
+        fixed |= {"monotone_constraints": signs, "monotone_constraints_method": "intermediate"}
+    return fixed
 
 
-def _threads(rows: int, wanted: int) -> int:
-    """One for few rows, where waiting for each other costs threads more than they save."""
-    return wanted or (1 if rows < LARGE else 0)
+def _seeds(seed: int) -> dict[str, int]:
+    """Return *seed* for all that is drawn; ``seed`` itself would have data prepared once more."""
+    return dict.fromkeys(("bagging_seed", "feature_fraction_seed", "extra_seed"), seed)
+
+
+def _native(settings: Settings, table: Table) -> dict[str, Any]:
+    """Return *settings* with ``wide`` as what a split on a category of many codes counts for."""
+    native = dict(settings)
+    share = native.pop("wide")
+    wide = [column in table.levels and table.levels[column] > WIDE for column in range(table.width)]
+    if share < 1 and any(wide):
+        native["feature_contri"] = [share if each else 1.0 for each in wide]
+    return native
 
 
 # What a Dataset must know when it is built; feature_pre_filter would tie it to one tree size.
@@ -172,18 +229,19 @@ _DATA_SETTINGS: dict[str, Any] = {
 
 
 def _dataset(table: Table, y: Floats) -> lgb.Dataset:
-    names = [f"f{number}" for number in range(table.width)]  # any original name is allowed
-    return lgb.Dataset(
+    """Return LightGBM's form of *table*; any original name is allowed."""
+    data = lgb.Dataset(
         table.matrix,
         y,
-        feature_name=names,
+        feature_name=[f"f{number}" for number in range(table.width)],
         categorical_feature=list(table.levels),
         params=_DATA_SETTINGS,
-        free_raw_data=False,
+        free_raw_data=False,  # else LightGBM refuses to use the data for a second setting
     )
+    return data.construct()
 
 
-def _datasets(table: Table, y: Floats, fold: Fold) -> tuple[lgb.Dataset, lgb.Dataset]:
+def _pair(table: Table, y: Floats, fold: Fold) -> _Part:
     train = _dataset(table.take(fold.train), y[fold.train])
-    valid = table.matrix[fold.valid]
-    return train, train.create_valid(valid, y[fold.valid], params=_DATA_SETTINGS)
+    valid = train.create_valid(table.matrix[fold.valid], y[fold.valid], params=_DATA_SETTINGS)
+    return _Part(train, valid.construct())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +14,17 @@ from salesml.training.calibration import log_losses, log_odds
 from salesml.training.split import Fold
 from salesml.training.table import Floats, Ints, Table
 
-__all__ = ["BaseRate", "Candidate", "Trial", "best_by_fold", "try_base_rate"]
+__all__ = [
+    "BaseRate",
+    "Candidate",
+    "Recipe",
+    "Trial",
+    "best_by_fold",
+    "cross_fit",
+    "mean_loss",
+    "timed",
+    "try_base_rate",
+]
 
 
 class Candidate(Protocol):
@@ -33,18 +44,26 @@ class Candidate(Protocol):
         """Write what JSON cannot hold to *directory*; return the rest."""
 
 
+class Recipe(Protocol):
+    """The settings that did best, ready to learn from any rows."""
+
+    def learn(self, table: Table, y: Floats, finished: Mapping[str, Candidate]) -> Candidate:
+        """Learn from all of *table*; *finished* are simpler candidates learnt from the same."""
+
+
 @dataclass(frozen=True)
 class Trial:
     """A candidate judged out of fold.
 
-    ``margin`` has NaN for rows in no fold's validation part. ``finish`` learns on all rows with
-    the settings that did best, which ``settings`` puts in words.
+    ``margin`` has NaN for rows in no fold's validation part; ``settings`` puts in words what
+    ``recipe`` learns with, which is None where the candidate cannot answer for new rows.
     """
 
     name: str
     margin: Floats
     settings: str
-    finish: Callable[[Table, Floats], Candidate]
+    recipe: Recipe | None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +73,7 @@ class BaseRate:
     expected_value: float
 
     @classmethod
-    def learn(cls, y: Floats) -> BaseRate:
+    def of(cls, y: Floats) -> BaseRate:
         """Learn from outcomes; half a row of each class keeps the log-odds finite."""
         return cls(float(log_odds(np.array((y.sum() + 0.5) / (len(y) + 1)))))
 
@@ -71,12 +90,29 @@ class BaseRate:
         return {"expected_value": self.expected_value}
 
 
+class BaseRateRecipe:
+    """There is nothing to set."""
+
+    def learn(self, table: Table, y: Floats, finished: Mapping[str, Candidate]) -> BaseRate:  # noqa: ARG002
+        """Learn the share of positives."""
+        return BaseRate.of(y)
+
+
 def try_base_rate(y: Floats, folds: Sequence[Fold]) -> Trial:
     """Judge the base rate: each fold is predicted by the rate of its older or other rows."""
     margin = np.full(len(y), np.nan)
     for fold in folds:
-        margin[fold.valid] = BaseRate.learn(y[fold.train]).expected_value
-    return Trial("base_rate", margin, "share of positives", lambda _, y: BaseRate.learn(y))
+        margin[fold.valid] = BaseRate.of(y[fold.train]).expected_value
+    return Trial("base_rate", margin, "share of positives", BaseRateRecipe())
+
+
+def cross_fit(recipe: Recipe, table: Table, y: Floats, folds: Sequence[Fold]) -> Floats:
+    """Return margins out of fold, NaN for rows in no fold's validation part."""
+    margin = np.full(len(y), np.nan)
+    for fold in folds:
+        learnt = recipe.learn(table.take(fold.train), y[fold.train], {})
+        margin[fold.valid] = learnt.margin(table.take(fold.valid))
+    return margin
 
 
 def best_by_fold(losses: Floats, folds: Sequence[Fold]) -> tuple[Ints, int]:
@@ -94,3 +130,9 @@ def best_by_fold(losses: Floats, folds: Sequence[Fold]) -> tuple[Ints, int]:
 def mean_loss(y: Floats, margin: Floats) -> float:
     """Return the log loss of *margin*."""
     return float(log_losses(y, margin).mean())
+
+
+def timed() -> Callable[[], float]:
+    """Start a clock; the call that is returned tells its seconds."""
+    started = time.perf_counter()
+    return lambda: time.perf_counter() - started

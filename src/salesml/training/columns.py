@@ -20,9 +20,11 @@ __all__ = ["Column", "Kind", "Unreadable", "learn_column"]
 Kind = Literal["number", "boolean", "date", "category", "ignored"]
 
 FEWEST_LEVEL_ROWS = 5  # rarer levels share one code: nothing can be learnt from each alone
+FEWEST_WRITTEN = 20  # different numbers in a column of texts that make it one of numbers
 MOST_LEVELS = 1000  # so do levels beyond the most frequent ones
 LARGEST = 1e100  # squares of larger numbers overflow
 MICROSECONDS_A_DAY = 86_400_000_000
+UNHASHABLE = (TypeError, NotImplementedError)  # what pandas and Arrow raise for lists in cells
 INFERRED: dict[str, Kind] = {
     "boolean": "boolean",
     "integer": "number",
@@ -133,18 +135,60 @@ def _kind(values: pd.Series[Any]) -> Kind:
     if pd.api.types.is_complex_dtype(dtype):
         raise Unreadable("complex numbers")
     found = next((kind for kind, is_kind in checks if is_kind(dtype)), None)
-    return found or INFERRED.get(pd.api.types.infer_dtype(values, skipna=True), "category")
+    kind = found or INFERRED.get(pd.api.types.infer_dtype(values, skipna=True), "category")
+    written = found is None and kind == "category" and _holds_written_numbers(values)
+    return "number" if written else kind
+
+
+def _holds_written_numbers(values: pd.Series[Any]) -> bool:
+    """Whether a column of texts holds numbers, as CSV files with blanks among them do.
+
+    A few different ones may be codes, and a leading zero makes a code (a postal one, say).
+    """
+    texts = pd.Series(_distinct(values)).astype("str").str.strip()
+    texts = texts[texts != ""]
+    if len(texts) < FEWEST_WRITTEN or texts.str.match(r"[-+]?0\d").any():
+        return False
+    return bool(pd.to_numeric(texts, errors="coerce").notna().all())
+
+
+def _distinct(values: pd.Series[Any]) -> Any:
+    try:
+        return values.dropna().unique()
+    except UNHASHABLE:
+        raise Unreadable(f"expected a text or number, received {_example(values)}") from None
 
 
 def _numbers(values: pd.Series[Any]) -> Floats:
     if pd.api.types.is_timedelta64_dtype(values.dtype) or _holds(values, timedelta):
         numbers = pd.to_timedelta(values) / pd.Timedelta(days=1)
     else:
-        numbers = pd.to_numeric(_plain(values), errors="coerce")
+        values = _stripped(values)
+        numbers = _as_numbers(_plain(values))
     _refuse(values, numbers.isna(), "a number")
     result = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
     known = np.clip(result, -LARGEST, LARGEST)
     return np.where(np.isfinite(result), known, np.nan)
+
+
+def _as_numbers(plain: pd.Series[Any]) -> pd.Series[Any]:
+    try:
+        numbers = pd.to_numeric(plain, errors="coerce")
+    except OverflowError:
+        raise Unreadable("expected numbers of at most 308 digits") from None
+    # pandas would count nanoseconds
+    instants = pd.api.types.is_datetime64_any_dtype(plain.dtype)
+    instants = instants or isinstance(plain.dtype, pd.PeriodDtype)
+    if instants or pd.api.types.is_complex_dtype(numbers.dtype):
+        raise Unreadable(f"expected a number, received {_example(plain)}")
+    return numbers
+
+
+def _stripped(values: pd.Series[Any]) -> pd.Series[Any]:
+    """*values* without spaces around texts; empty ones are missing."""
+    if not (values.dtype == object or pd.api.types.is_string_dtype(values.dtype)):
+        return values
+    return values.map(lambda v: (v.strip() or None) if isinstance(v, str) else v)
 
 
 def _days(values: pd.Series[Any]) -> Floats:
@@ -160,7 +204,8 @@ def _plain(values: pd.Series[Any]) -> pd.Series[Any]:
     """Categories and exotic types as plain objects, which pandas converts value by value."""
     simple = pd.api.types.is_numeric_dtype(values.dtype)
     simple = simple or pd.api.types.is_datetime64_any_dtype(values.dtype)
-    if simple and not isinstance(values.dtype, pd.CategoricalDtype):
+    decimals = isinstance(values.dtype, pd.ArrowDtype) and values.dtype.kind == "O"
+    if simple and not decimals and not isinstance(values.dtype, pd.CategoricalDtype):
         return values
     objects = values.astype(object)
     return objects.map(lambda v: float(v) if isinstance(v, Decimal) else v)
@@ -185,7 +230,7 @@ def _texts(values: pd.Series[Any]) -> tuple[Ints, list[str | None]]:
     """Return each row's position in the list of texts (-1: missing), and that list."""
     try:
         positions, uniques = pd.factorize(values)
-    except TypeError:
+    except UNHASHABLE:
         raise Unreadable(f"expected a text or number, received {_example(values)}") from None
     return positions.astype(np.int64), [_text(value) for value in uniques]
 

@@ -19,7 +19,8 @@ class TrainingData:
     """A panel: one row for each entity and date, the Series aligned by position with X.
 
     ``X`` holds features only; ``y`` is 0 or 1; ``as_of`` the date of the row; ``entity`` the id;
-    ``amount`` what is at stake, where the entity has one.
+    ``amount`` what is at stake, where the entity has one; ``segments`` the columns by which the
+    model is judged part by part, never learnt from unless X holds them too.
 
     Raises
     ------
@@ -32,14 +33,16 @@ class TrainingData:
     as_of: pd.Series[Any]
     entity: pd.Series[Any]
     amount: pd.Series[Any] | None = None
+    segments: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         _ = self.outcomes, self.days, self.clusters
-        if self.amount is not None and len(self.amount) != len(self.X):
-            raise ModelError(
-                "amount and X have different numbers of rows.",
-                received=f"{len(self.amount)} and {len(self.X)}",
-            )
+        for name, part in (("amount", self.amount), ("segments", self.segments)):
+            if part is not None and len(part) != len(self.X):
+                raise ModelError(
+                    f"{name} and X have different numbers of rows.",
+                    received=f"{len(part)} and {len(self.X)}",
+                )
 
     @property
     def outcomes(self) -> Floats:
@@ -64,4 +67,5 @@ class TrainingData:
             self.as_of.iloc[rows],
             self.entity.iloc[rows],
             None if self.amount is None else self.amount.iloc[rows],
+            None if self.segments is None else self.segments.iloc[rows],
         )

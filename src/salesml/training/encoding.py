@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from salesml.errors import ModelError, suggest
 from salesml.training.columns import Column, Unreadable, learn_column
 from salesml.training.table import Floats, Table
 
-__all__ = ["Encoder"]
+__all__ = ["Encoder", "as_frame"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Encoder:
         Raises
         ------
         ModelError
-            If *frame* is no DataFrame, has no or duplicate columns, or holds unreadable values.
+            If *frame* has no or duplicate columns, or holds unreadable values.
         """
         _check_frame(frame)
         _check_duplicates(frame)
@@ -111,13 +112,41 @@ class Encoder:
         _check_duplicates(frame[self.names])
 
 
-def _check_frame(frame: object) -> None:
-    if not isinstance(frame, pd.DataFrame):
+def as_frame(X: object, names: Sequence[str | int] | None = None) -> pd.DataFrame:
+    """Return *X* as a DataFrame; the columns of a plain matrix are called by number or *names*.
+
+    Raises
+    ------
+    ModelError
+        If X is no table.
+    """
+    if isinstance(X, pd.DataFrame):
+        return X
+    if not isinstance(X, (np.ndarray, list)) or _dimensions(X) != 2:
         raise ModelError(
-            "X must be a pandas DataFrame.",
-            received=type(frame).__name__,
+            "X must be a pandas DataFrame, or a matrix of rows and columns.",
+            received=f"{type(X).__name__} of {np.ndim(X)} dimensions"
+            if isinstance(X, np.ndarray)
+            else type(X).__name__,
             fix="pass pandas.DataFrame(X, columns=[...])",
         )
+    frame = pd.DataFrame(X)
+    if names is None or len(names) == frame.shape[1]:
+        return frame if names is None else frame.set_axis(list(names), axis=1)
+    raise ModelError(
+        f"X has {frame.shape[1]} columns, but the model learnt from {len(names)}.",
+        fix="give the columns that the model was trained on",
+    )
+
+
+def _dimensions(X: Any) -> int | None:
+    try:
+        return int(np.ndim(X))
+    except ValueError:  # rows of different lengths
+        return None
+
+
+def _check_frame(frame: pd.DataFrame) -> None:
     if not frame.shape[1]:
         raise ModelError("X has no columns.", fix="give at least one feature")
 

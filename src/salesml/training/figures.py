@@ -68,6 +68,7 @@ def _calibration(axes: Axes, result: TrainingResult) -> None:
 def _gain(axes: Axes, result: TrainingResult) -> None:
     axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, label="at random")
     curve = result.gain_curve
+    axes.fill_between(curve["contacted"], curve["low"], curve["high"], color=INK, alpha=0.15)
     axes.plot(curve["contacted"], curve["captured"], color=INK, label=result.deployed)
     axes.set(xlabel="share contacted, best first", ylabel="share of positives reached")
     axes.set_title("Gain (test)")

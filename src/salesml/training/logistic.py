@@ -1,103 +1,34 @@
-"""Regularised logistic regression with its own preprocessing, additive by column."""
+"""Regularised logistic regression on straight, bent or stepped columns, additive by column."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+import itertools
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
-from salesml.training.candidates import Trial, best_by_fold, mean_loss
+from salesml.training.calibration import log_losses
+from salesml.training.candidates import Candidate, Trial, best_by_fold, mean_loss, timed
 from salesml.training.split import Fold
 from salesml.training.table import Floats, Ints, Table
+from salesml.training.terms import SHAPES, Shape, Term, bases_of, restore_term
 
-__all__ = ["Logistic", "try_logistic"]
+__all__ = ["Logistic", "LogisticRecipe", "try_logistic"]
 
-STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # scikit-learn's C on standardised columns
-WINSOR = (0.01, 0.99)
-MOST_ROWS = 50_000  # more do not move a few hundred coefficients
-MOST_CODES = 50  # rarer levels share the last one
-
-
-@dataclass(frozen=True)
-class NumberTerm:
-    """``weight * (clip(x) - centre)``, plus ``missing_weight`` centred where x is missing."""
-
-    median: float
-    low: float
-    high: float
-    centre: float
-    scale: float
-    missing_share: float
-    weight: float = 0.0
-    missing_weight: float = 0.0
-
-    @classmethod
-    def learn(cls, x: Floats) -> NumberTerm:
-        known = x[~np.isnan(x)]
-        if not len(known):
-            return cls(0.0, 0.0, 0.0, 0.0, 1.0, 1.0)
-        low, median, high = np.quantile(known, [WINSOR[0], 0.5, WINSOR[1]])
-        if low == high:  # rarely anything but one value: that rare value is the signal
-            low, high = known.min(), known.max()
-        filled = np.clip(np.where(np.isnan(x), median, x), low, high)
-        missing = float(np.isnan(x).mean())
-        centre, scale = float(filled.mean()), float(filled.std()) or 1.0
-        return cls(float(median), float(low), float(high), centre, scale, missing)
-
-    def design(self, x: Floats) -> Floats:
-        """Return the standardised value and, where training had gaps, the missing flag."""
-        parts = [self._standardised(x)]
-        if 0 < self.missing_share < 1:
-            parts.append(np.isnan(x) - self.missing_share)
-        return np.column_stack(parts)
-
-    def weighted(self, weights: Floats) -> NumberTerm:
-        """Return the term with the weights learnt on its design."""
-        weight, missing_weight = [*weights.tolist(), 0.0][:2]
-        return replace(self, weight=weight, missing_weight=missing_weight)
-
-    def contribution(self, x: Floats) -> Floats:
-        """Return log-odds, shape (n,)."""
-        flag = np.isnan(x) - self.missing_share
-        return self._standardised(x) * self.weight + flag * self.missing_weight
-
-    def _standardised(self, x: Floats) -> Floats:
-        filled = np.clip(np.where(np.isnan(x), self.median, x), self.low, self.high)
-        return np.asarray((filled - self.centre) / self.scale, dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class LevelTerm:
-    """One weight a code, the last one for missing; centred on the training rows."""
-
-    shares: tuple[float, ...]
-    weights: tuple[float, ...] = ()
-
-    @classmethod
-    def learn(cls, x: Floats, codes: int) -> LevelTerm:
-        codes = min(codes, MOST_CODES)
-        return cls(tuple(np.bincount(_slots(x, codes), minlength=codes + 1) / len(x)))
-
-    def design(self, x: Floats) -> Floats:
-        """Return one column a code and one for missing, shape (n, codes + 1)."""
-        return np.eye(len(self.shares))[_slots(x, len(self.shares) - 1)]
-
-    def weighted(self, weights: Floats) -> LevelTerm:
-        """Return the term with weights centred; codes never seen count as the average."""
-        shares = np.array(self.shares)
-        centred = np.where(shares > 0, weights - shares @ weights, 0.0)
-        return LevelTerm(self.shares, tuple(centred.tolist()))
-
-    def contribution(self, x: Floats) -> Floats:
-        """Return log-odds, shape (n,)."""
-        return np.array(self.weights)[_slots(x, len(self.shares) - 1)]
-
-
-Term = NumberTerm | LevelTerm
+STRENGTHS = (0.0003, 0.002, 0.01, 0.03, 0.1, 0.5)  # scikit-learn's C on standardised columns
+MOST_ROWS = 50_000  # more do not move a few hundred coefficients ...
+MOST_TRIED_ROWS = 20_000  # ... and fewer show which strength is best
+MOST_CELLS = 40_000_000  # of a design: 320 MB
+SMALL = 1_000_000  # cells of a design for which threads would wait for each other
+MOST_COLUMNS = 300  # of a design: Newton's method takes time in the square of their number
 
 
 @dataclass(frozen=True)
@@ -106,23 +37,6 @@ class Logistic:
 
     expected_value: float
     terms: tuple[Term, ...]
-
-    @classmethod
-    def learn(cls, table: Table, y: Floats, strengths: Sequence[float]) -> list[Logistic]:
-        """Learn one model for each of scikit-learn's C in *strengths*."""
-        bare = _bare_terms(table)
-        parts = [t.design(table.matrix[:, j]) for j, t in enumerate(bare)]
-        edges = np.cumsum([part.shape[1] for part in parts])[:-1]
-        design = np.hstack(parts)
-
-        def solved(strength: float) -> Logistic:
-            model = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=200)
-            model.fit(design, y)
-            weights = np.split(model.coef_[0], edges)
-            average = float(model.decision_function(design).mean())
-            return cls(average, tuple(t.weighted(w) for t, w in zip(bare, weights, strict=True)))
-
-        return [solved(strength) for strength in strengths]
 
     def margin(self, table: Table) -> Floats:
         """Return log-odds, shape (n,)."""
@@ -143,50 +57,142 @@ class Logistic:
     @classmethod
     def restore(cls, stored: dict[str, Any]) -> Logistic:
         """Return the model that `dump` described."""
-        return cls(stored["expected_value"], tuple(map(_restore_term, stored["terms"])))
+        return cls(stored["expected_value"], tuple(map(restore_term, stored["terms"])))
 
 
-def try_logistic(table: Table, y: Floats, folds: Sequence[Fold], seed: int) -> Trial:
-    """Judge a few strengths of regularisation out of fold."""
-    margins = np.empty((len(STRENGTHS), len(y)))
-    losses = np.empty((len(STRENGTHS), len(folds)))
+@dataclass(frozen=True)
+class LogisticRecipe:
+    """How to learn: the shape of numbers, scikit-learn's C, and directions asked for by column."""
+
+    shape: Shape
+    strength: float
+    directions: Mapping[int, int]
+    seed: int
+
+    def learn(self, table: Table, y: Floats, finished: Mapping[str, Candidate]) -> Logistic:  # noqa: ARG002
+        """Learn from *table*."""
+        return learn_path(table, y, self.shape, [self.strength], self.directions, self.seed)[0]
+
+
+def learn_path(
+    table: Table,
+    y: Floats,
+    shape: Shape,
+    strengths: Sequence[float],
+    directions: Mapping[int, int],
+    seed: int,
+    most: int | None = None,
+) -> list[Logistic]:
+    """Learn one model for each of scikit-learn's C in *strengths*, from at most *most* rows."""
+    most = most or MOST_ROWS
+    if len(y) > most:
+        rows = np.random.default_rng(seed).choice(len(y), most, replace=False)
+        table, y = table.take(np.sort(rows)), y[np.sort(rows)]
+    bases = bases_of(table, shape)
+    parts = [basis.design(table.matrix[:, j]) for j, basis in enumerate(bases)]
+    kept = _screened(parts, y)
+    design = np.hstack([parts[j] for j in kept])
+    signs = np.concatenate([bases[j].directions(directions.get(j, 0)) for j in kept])
+    edges = np.cumsum([parts[j].shape[1] for j in kept])[:-1]
+    nothing = [basis.weighted(np.zeros(p.shape[1])) for basis, p in zip(bases, parts, strict=True)]
+    models = []
+    for weights, intercept in _solve(design, y, strengths, signs):
+        terms = list(nothing)
+        for j, own in zip(kept, np.split(weights, edges), strict=True):
+            terms[j] = bases[j].weighted(own)
+        models.append(Logistic(float((design @ weights).mean() + intercept), tuple(terms)))
+    return models
+
+
+def _screened(parts: Sequence[Floats], y: Floats) -> list[int]:
+    """Return the columns to learn from: of a wide table, those that go with *y* most closely.
+
+    Weak columns add more noise than they tell; after Fan and Lv, Sure independence screening for
+    ultrahigh dimensional feature space (2008).
+    """
+    if sum(part.shape[1] for part in parts) <= MOST_COLUMNS:
+        return list(range(len(parts)))
+    centred = y - y.mean()
+    closeness = [float(np.abs(centred @ part).max()) for part in parts]
+    order = sorted(range(len(parts)), key=lambda j: -closeness[j])
+    widths = np.cumsum([parts[j].shape[1] for j in order])
+    return sorted(order[: max(1, int((widths <= MOST_COLUMNS).sum()))])
+
+
+def try_logistic(
+    table: Table, y: Floats, folds: Sequence[Fold], directions: Mapping[int, int], seed: int
+) -> Trial:
+    """Judge shapes of numbers and strengths of regularisation out of fold."""
+    started = timed()
+    shapes = [s for s in SHAPES.values() if _fits(table, s)]
+    margins = np.full((len(shapes) * len(STRENGTHS), len(y)), np.nan)
+    losses = np.empty((len(margins), len(folds)))
     for k, fold in enumerate(folds):
-        valid = table.take(fold.valid)
-        models = _learn(table.take(fold.train), y[fold.train], STRENGTHS, seed)
+        train, valid = table.take(fold.train), table.take(fold.valid)
+        models = itertools.chain.from_iterable(
+            learn_path(train, y[fold.train], shape, STRENGTHS, directions, seed, MOST_TRIED_ROWS)
+            for shape in shapes
+        )
         margins[:, fold.valid] = [model.margin(valid) for model in models]
         losses[:, k] = [mean_loss(y[fold.valid], each) for each in margins[:, fold.valid]]
     by_fold, best = best_by_fold(losses, folds)
     margin = np.full(len(y), np.nan)
     for k, fold in enumerate(folds):
         margin[fold.valid] = margins[by_fold[k], fold.valid]
-    strength = STRENGTHS[best]
-
-    def finish(table: Table, y: Floats) -> Logistic:
-        return _learn(table, y, [strength], seed)[0]
-
-    return Trial("logistic", margin, f"C={strength:g}", finish)
+    shape, strength = shapes[best // len(STRENGTHS)], STRENGTHS[best % len(STRENGTHS)]
+    words = f"{next(n for n, s in SHAPES.items() if s == shape)}, C={strength:g}"
+    recipe = LogisticRecipe(shape, strength, directions, seed)
+    return Trial("logistic", margin, words, recipe, started())
 
 
-def _learn(table: Table, y: Floats, strengths: Sequence[float], seed: int) -> list[Logistic]:
-    if len(y) > MOST_ROWS:
-        rows = np.random.default_rng(seed).choice(len(y), MOST_ROWS, replace=False)
-        table, y = table.take(rows), y[rows]
-    return Logistic.learn(table, y, strengths)
+def _fits(table: Table, shape: Shape) -> bool:
+    """Whether the design of *shape* stays small; the straight one is tried in any case."""
+    columns = table.width * (1 + shape.hinges + shape.steps)
+    small = columns * min(len(table), MOST_ROWS) <= MOST_CELLS and columns <= 4 * MOST_COLUMNS
+    return shape == SHAPES["straight"] or small
 
 
-def _bare_terms(table: Table) -> list[Term]:
-    columns = enumerate(table.matrix.T)
-    return [
-        LevelTerm.learn(x, table.levels[j]) if j in table.levels else NumberTerm.learn(x)
-        for j, x in columns
-    ]
+def _solve(
+    design: Floats, y: Floats, strengths: Sequence[float], signs: Ints
+) -> Iterator[tuple[Floats, float]]:
+    """Yield weights and intercept that minimise C * loss + |weights|^2 / 2, for each C."""
+    if signs.any():
+        yield from _solve_signed(design, y, strengths, signs)
+        return
+    # each solution is where the search for the next one starts
+    model = LogisticRegression(solver="newton-cholesky", warm_start=True, max_iter=200)
+    for strength in strengths:
+        with _few_threads(design), warnings.catch_warnings():
+            # a solution that is nearly right is judged out of fold like any other
+            warnings.simplefilter("ignore")
+            model.set_params(C=strength).fit(design, y)
+        yield model.coef_[0].copy(), float(model.intercept_[0])
 
 
-def _slots(x: Floats, codes: int) -> Ints:
-    return np.where(np.isnan(x), codes, np.minimum(x, codes - 1)).astype(np.int64)
+def _solve_signed(
+    design: Floats, y: Floats, strengths: Sequence[float], signs: Ints
+) -> Iterator[tuple[Floats, float]]:
+    """As `_solve`, where weights may have to be of one *sign* (0: any)."""
+    ends = {-1: (None, 0.0), 0: (None, None), 1: (0.0, None)}
+    bounds = [*(ends[int(sign)] for sign in signs), (None, None)]
+    point = np.zeros(design.shape[1] + 1)
+    for strength in strengths:
+        with _few_threads(design):
+            found = minimize(
+                _penalised, point, (design, y, strength), jac=True, method="L-BFGS-B", bounds=bounds
+            )
+        point = found.x
+        yield point[:-1].copy(), float(point[-1])
 
 
-def _restore_term(stored: dict[str, Any]) -> Term:
-    if "shares" in stored:
-        return LevelTerm(tuple(stored["shares"]), tuple(stored["weights"]))
-    return NumberTerm(**stored)
+def _few_threads(design: Floats) -> threadpool_limits:
+    return threadpool_limits(1 if design.size < SMALL else None, user_api="blas")
+
+
+def _penalised(point: Floats, design: Floats, y: Floats, strength: float) -> tuple[float, Floats]:
+    """Return C * loss + |weights|^2 / 2, and its gradient; the last of *point* is the intercept."""
+    weights, margin = point[:-1], design @ point[:-1] + point[-1]
+    error = np.asarray(expit(margin) - y)
+    gradient = np.append(design.T @ error, error.sum()) * strength
+    gradient[:-1] += weights
+    return float(log_losses(y, margin).sum() * strength + weights @ weights / 2), gradient

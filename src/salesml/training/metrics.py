@@ -2,65 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 
+from salesml.training.intervals import (
+    LEVEL,
+    RESAMPLES,
+    Interval,
+    Measure,
+    draws_of,
+    ends,
+    estimate,
+)
+from salesml.training.ranking import Ranking
 from salesml.training.table import Floats, Ints
 
 __all__ = [
     "METRICS",
     "Interval",
+    "calibration_error",
     "calibration_table",
+    "design_effect",
     "evaluate",
-    "expected_calibration_error",
     "gain_curve",
+    "paired_differences",
     "paired_gain",
+    "ranked",
     "roc_auc",
     "row_losses",
 ]
 
 METRICS = ("roc_auc", "average_precision", "log_loss", "brier", "lift_at_10")
-LEVEL = 95  # per cent that an interval covers
-RESAMPLES = 300
+BINS = 10
 SMALLEST = 1e-15
 Z_95 = 1.96
-
-
-class Interval(NamedTuple):
-    """A value with its 95 % interval; the ends are NaN where data do not tell."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
-
-
-@dataclass(frozen=True)
-class _Ranking:
-    """Outcomes from the highest score down; ``starts`` are the first rows of equal scores."""
-
-    y: Floats
-    starts: Ints
-    order: Ints
-
-    @classmethod
-    def of(cls, y: Floats, score: Floats) -> _Ranking:
-        order = np.argsort(-score, kind="stable")
-        falling = score[order]
-        starts = np.flatnonzero(np.append(True, falling[1:] != falling[:-1]))
-        return cls(y[order], starts, order)
-
-    def curve(self, weights: Floats) -> tuple[Floats, Floats]:
-        """Return positives and negatives gathered after each group of equal scores."""
-        w = weights[self.order]
-        positives = np.add.reduceat(w * self.y, self.starts).cumsum()
-        return positives, np.add.reduceat(w, self.starts).cumsum() - positives
 
 
 def evaluate(
@@ -70,22 +45,43 @@ def evaluate(
 
     Ranking measures are NaN where only one outcome occurs.
     """
-    ranking = _Ranking.of(y, probability)
+    found = estimate(_measure_of(y, probability), clusters, resamples=resamples, seed=seed)
+    return dict(zip(METRICS, found, strict=True))
+
+
+def paired_differences(
+    y: Floats,
+    old: Floats,
+    new: Floats,
+    clusters: Ints,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Return the METRICS of *new* - those of *old*, with intervals that resample both alike."""
+    before, after = _measure_of(y, old), _measure_of(y, new)
+    found = estimate(
+        lambda weights: np.subtract(after(weights), before(weights)),
+        clusters,
+        resamples=resamples,
+        seed=seed,
+    )
+    return dict(zip(METRICS, found, strict=True))
+
+
+def _measure_of(y: Floats, probability: Floats) -> Measure:
+    """Return what makes the METRICS of row weights."""
+    ranking = Ranking.of(probability)
+    falling = ranking.ordered(y)
     losses = row_losses(y, probability)
     squares = (probability - y) ** 2
 
     def measure(weights: Floats) -> list[float]:
-        positives, negatives = ranking.curve(weights)
-        ranked = _ranked(positives, negatives)
+        auc, precision, lift = ranked(ranking, falling, weights)
         total = weights.sum()
-        auc, precision, lift = ranked
-        loss, brier = float(weights @ losses / total), float(weights @ squares / total)
-        return [auc, precision, loss, brier, lift]
+        return [auc, precision, weights @ losses / total, weights @ squares / total, lift]
 
-    values = measure(np.ones(len(y)))
-    draws = np.array([measure(w) for w in _resampled(clusters, resamples, seed)])
-    ends = _ends(draws.reshape(-1, len(METRICS)))
-    return {m: Interval(values[i], *ends[i]) for i, m in enumerate(METRICS)}
+    return measure
 
 
 def paired_gain(
@@ -102,8 +98,13 @@ def paired_gain(
     The interval covers *level* per cent.
     """
     difference = old - new
-    draws = [[w @ difference / w.sum()] for w in _resampled(clusters, resamples, seed)]
-    return Interval(float(difference.mean()), *_ends(np.array(draws).reshape(-1, 1), level)[0])
+    return estimate(
+        lambda weights: [weights @ difference / weights.sum()],
+        clusters,
+        resamples=resamples,
+        seed=seed,
+        level=level,
+    )[0]
 
 
 def row_losses(y: Floats, probability: Floats) -> Floats:
@@ -112,25 +113,50 @@ def row_losses(y: Floats, probability: Floats) -> Floats:
     return np.asarray(-np.where(y == 1, np.log(p), np.log1p(-p)), dtype=np.float64)
 
 
+def ranked(ranking: Ranking, y: Floats, weights: Floats) -> tuple[float, float, float]:
+    """Return AUC, average precision and lift at 10 %; NaN where only one outcome occurs.
+
+    *y* is in the order of the *ranking*, *weights* in that of the rows.
+    """
+    w = ranking.ordered(weights)
+    positives = ranking.gathered(w * y)
+    negatives = ranking.gathered(w) - positives
+    wins, losses = positives[-1], negatives[-1]
+    if not wins or not losses:
+        return float("nan"), float("nan"), float("nan")
+    new_wins, new_losses = np.diff(positives, prepend=0), np.diff(negatives, prepend=0)
+    beaten = losses - negatives + new_losses / 2
+    contacted = positives + negatives
+    precision = np.divide(positives, contacted, out=np.ones_like(positives), where=contacted > 0)
+    top = np.interp(0.1, np.append(0, contacted / contacted[-1]), np.append(0, positives / wins))
+    return (
+        float(new_wins @ beaten / (wins * losses)),
+        float(new_wins @ precision / wins),
+        float(top / 0.1),
+    )
+
+
 def roc_auc(y: Floats, score: Floats) -> float:
     """Return the chance that a positive scores above a negative; ties count half."""
-    return _ranked(*_Ranking.of(y, score).curve(np.ones(len(y))))[0]
+    ranking = Ranking.of(score)
+    return ranked(ranking, ranking.ordered(y), np.ones(len(y)))[0]
 
 
-def calibration_table(y: Floats, probability: Floats, bins: int = 10) -> pd.DataFrame:
+def calibration_table(
+    y: Floats, probability: Floats, clusters: Ints | None = None, bins: int = BINS
+) -> pd.DataFrame:
     """Return up to *bins* groups of about equally many rows, from low to high probability.
 
     Columns: rows, probability (mean), observed (share of positives), low, high (its 95 %
-    Wilson interval). Equal probabilities stay together.
+    Wilson interval, of as many rows as are worth something alone where rows come in *clusters*).
+    Equal probabilities stay together.
     """
-    edges = np.unique(np.quantile(probability, np.linspace(0, 1, bins + 1)[1:-1]))
-    frame = pd.DataFrame(
-        {"bin": np.searchsorted(edges, probability, side="left"), "p": probability, "y": y}
-    )
-    grouped = frame.groupby("bin")
+    group = _groups(probability, bins)
+    grouped = pd.DataFrame({"group": group, "p": probability, "y": y}).groupby("group")
     rows = np.asarray(grouped["y"].count(), dtype=np.float64)
     observed = np.asarray(grouped["y"].mean(), dtype=np.float64)
-    low, high = _wilson(observed, rows)
+    effect = 1.0 if clusters is None else design_effect(y, observed[group], clusters)
+    low, high = _wilson(observed, rows / effect)
     return pd.DataFrame(
         {
             "rows": rows.astype(np.int64),
@@ -142,62 +168,67 @@ def calibration_table(y: Floats, probability: Floats, bins: int = 10) -> pd.Data
     )
 
 
-def expected_calibration_error(table: pd.DataFrame) -> float:
-    """Return the mean distance of probability and observed share in a `calibration_table`."""
-    distance = (table["probability"] - table["observed"]).abs()
-    return float((distance * table["rows"]).sum() / table["rows"].sum())
+def calibration_error(
+    y: Floats,
+    probability: Floats,
+    clusters: Ints,
+    *,
+    bins: int = BINS,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """Return the mean distance of probability and observed share over `calibration_table`.
+
+    Resampling adds noise to every group and so to the distance; the interval is that of the
+    resamples moved down by what they add on average.
+    """
+    group = _groups(probability, bins)
+    residuals = probability - y
+
+    def measure(weights: Floats) -> list[float]:
+        distance = np.abs(np.bincount(group, weights=weights * residuals))
+        return [float(distance.sum() / weights.sum())]
+
+    value = measure(np.ones(len(y)))[0]
+    draws = draws_of(measure, clusters, resamples=resamples, seed=seed, width=1)
+    moved = np.clip(draws - (draws.mean() - value), 0, None) if len(draws) else draws
+    return Interval(value, *ends(moved)[0])
 
 
-def gain_curve(y: Floats, probability: Floats) -> pd.DataFrame:
-    """Return, for each percent of rows contacted from the top, the share of positives reached."""
-    contacted = np.linspace(0, 1, 101)
-    captured = _captured(*_Ranking.of(y, probability).curve(np.ones(len(y))), contacted)
-    return pd.DataFrame({"contacted": contacted, "captured": captured})
+def design_effect(y: Floats, expected: Floats, clusters: Ints) -> float:
+    """Return how many rows are worth one that is alone in its cluster, at least 1.
+
+    *expected* is the share of positives expected of each row.
+    """
+    alone = float((expected * (1 - expected)).sum())
+    together = float((np.bincount(clusters, weights=y - expected) ** 2).sum())
+    return max(together / alone, 1.0) if alone else 1.0
 
 
-def _resampled(clusters: Ints, resamples: int, seed: int) -> Iterator[Floats]:
-    """Yield row weights: how often each row's cluster was drawn. None for a single cluster."""
-    rng, count = np.random.default_rng(seed), int(clusters.max()) + 1
-    for _ in range(resamples if count > 1 else 0):
-        drawn = np.bincount(rng.integers(count, size=count), minlength=count)
-        yield drawn[clusters].astype(np.float64)
+def gain_curve(
+    y: Floats, probability: Floats, clusters: Ints, *, resamples: int = RESAMPLES, seed: int = 0
+) -> pd.DataFrame:
+    """Return, for each percent of rows contacted from the top, the share of positives reached.
+
+    Columns: contacted, captured, low, high (95 % interval).
+    """
+    contacted, ranking = np.linspace(0, 1, 101), Ranking.of(probability)
+    falling = ranking.ordered(y)
+
+    def measure(weights: Floats) -> Floats:
+        (reached,) = ranking.top(contacted, weights, falling)
+        return reached / max(float(weights @ y), SMALLEST)
+
+    found = estimate(measure, clusters, resamples=resamples, seed=seed)
+    curve = pd.DataFrame(found).rename(columns={"value": "captured"})
+    return pd.DataFrame({"contacted": contacted, **curve.to_dict("series")})
 
 
-def _ends(draws: Floats, level: float = LEVEL) -> list[tuple[float, float]]:
-    """Return the interval of each column, NaN where fewer than half of the draws are defined."""
-    return [_percentiles(column[~np.isnan(column)], len(column), level) for column in draws.T]
-
-
-def _percentiles(known: Floats, drawn: int, level: float) -> tuple[float, float]:
-    if len(known) < 0.5 * drawn or not len(known):
-        return float("nan"), float("nan")
-    low, high = np.percentile(known, [50 - level / 2, 50 + level / 2])
-    return float(low), float(high)
-
-
-def _ranked(positives: Floats, negatives: Floats) -> tuple[float, float, float]:
-    """Return AUC, average precision and lift at 10 % from gathered counts."""
-    wins, losses = positives[-1], negatives[-1]
-    if not wins or not losses:
-        return float("nan"), float("nan"), float("nan")
-    new_wins, new_losses = np.diff(positives, prepend=0), np.diff(negatives, prepend=0)
-    beaten = losses - negatives + new_losses / 2
-    contacted = positives + negatives
-    precision = np.divide(positives, contacted, out=np.ones_like(positives), where=contacted > 0)
-    top = _captured(positives, negatives, np.array([0.1]))[0]
-    return (
-        float(new_wins @ beaten / (wins * losses)),
-        float(new_wins @ precision / wins),
-        float(top / 0.1),
-    )
-
-
-def _captured(positives: Floats, negatives: Floats, contacted: Floats) -> Floats:
-    """Share of positives among the top share *contacted*; equal scores count in proportion."""
-    total = positives + negatives
-    x = np.append(0, total / total[-1])
-    reached = np.append(0, positives / max(positives[-1], SMALLEST))
-    return np.asarray(np.interp(contacted, x, reached), dtype=np.float64)
+def _groups(probability: Floats, bins: int) -> Ints:
+    """Codes from 0, without gaps, of groups of about equally many rows."""
+    edges = np.unique(np.quantile(probability, np.linspace(0, 1, bins + 1)[1:-1]))
+    found = np.searchsorted(edges, probability, side="left")
+    return np.asarray(np.unique(found, return_inverse=True)[1], dtype=np.int64)
 
 
 def _wilson(share: Floats, rows: Floats) -> tuple[Floats, Floats]:

@@ -6,15 +6,72 @@ import hashlib
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from salesml.errors import ModelError
+from salesml.training.blend import Blend
+from salesml.training.boosting import Boosted
+from salesml.training.calibration import Calibration
+from salesml.training.candidates import BaseRate, Candidate
+from salesml.training.logistic import Logistic
+from salesml.training.rule import Rule
 
-__all__ = ["digest", "read_model", "verify", "write_model"]
+__all__ = ["Stored", "digest", "read_model", "restore", "store", "verify", "write_model"]
 
-FORMAT = 1
+FORMAT = 2
 PACKAGES = ("salesml", "lightgbm", "scikit-learn", "numpy", "pandas")
 RETRAIN = "restore the files from a backup, roll back to another version, or train again"
+
+
+class Stored(NamedTuple):
+    """A model as its directory holds it."""
+
+    name: str
+    candidate: Candidate
+    calibration: Calibration
+    content: dict[str, Any]
+
+
+def store(directory: Path, name: str, candidate: Candidate, content: dict[str, Any]) -> None:
+    """Write *candidate* and *content* to a new or empty directory.
+
+    Raises
+    ------
+    ModelError
+        If the directory holds files.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    if any(directory.iterdir()):
+        raise ModelError(
+            "The directory holds files already.", where=str(directory), fix="name a new one"
+        )
+    model = {"chosen": name, "model": candidate.dump(directory)}
+    write_model(directory, content | model)
+
+
+def restore(directory: Path) -> Stored:
+    """Return what `store` wrote; raises as `read_model`."""
+    content = read_model(directory)
+    name, width = content["chosen"], len(content["columns"])
+    threads = content["parameters"]["num_threads"]
+    candidate = _candidate(name, content["model"], directory, width, threads)
+    return Stored(name, candidate, Calibration(*content["calibration"]), content)
+
+
+def _candidate(
+    name: str, stored: dict[str, Any], directory: Path, width: int, threads: int
+) -> Candidate:
+    if name == "blend":
+        parts = {
+            each: _candidate(each, part, directory, width, threads)
+            for each, part in stored["parts"].items()
+        }
+        return Blend(parts, stored["weights"], stored["shift"])
+    if name == "lightgbm":
+        return Boosted.restore(stored, directory, width, threads)
+    if name == "logistic":
+        return Logistic.restore(stored)
+    return Rule.restore(stored) if name == "rule" else BaseRate(**stored)
 
 
 def write_model(directory: Path, content: dict[str, Any]) -> None:

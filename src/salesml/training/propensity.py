@@ -3,81 +3,59 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags
 
 from salesml.errors import ModelError
-from salesml.training.boosting import Boosted, Budget, try_boosting
-from salesml.training.calibration import Calibration, fit_calibration
-from salesml.training.candidates import BaseRate, Candidate, Trial, try_base_rate
-from salesml.training.encoding import Encoder
-from salesml.training.inputs import cluster_codes, day_numbers, enough_of_both, outcomes
-from salesml.training.leaks import identifier_columns, leaking_columns, say_leaks
-from salesml.training.logistic import Logistic, try_logistic
-from salesml.training.persistence import read_model, write_model
-from salesml.training.selection import choose
-from salesml.training.split import Fold, group_folds, time_folds
-from salesml.training.table import Floats, Ints, Table
+from salesml.training.encoding import Encoder, as_frame
+from salesml.training.inputs import NotLearntError, check_parameters
+from salesml.training.ladder import LADDER, Fitted, climb, finish, learn_again
+from salesml.training.persistence import restore, store
+from salesml.training.preparation import Prepared, prepare
+from salesml.training.table import Floats, Ints
+from salesml.training.tuning import Budget
 
 __all__ = ["LADDER", "PropensityModel"]
-
-LADDER = ("base_rate", "logistic", "lightgbm")  # simplest first
-MOST_TUNING_ROWS = 500_000
-MOST_SCALE_ROWS = 50_000
-SCORE_RANGE = 49  # points between the average's 50 and the best score
-
-
-@dataclass(frozen=True)
-class _Fitted:
-    """A candidate that learnt from all rows, with what turns its margin into answers."""
-
-    candidate: Candidate
-    calibration: Calibration
-    score_slope: float
-
-
-@dataclass(frozen=True)
-class _Sample:
-    """Encoded rows to learn from."""
-
-    table: Table
-    y: Floats
-    clusters: Ints
-    days: Ints | None
-
-    def take(self, rows: Ints) -> _Sample:
-        days = None if self.days is None else self.days[rows]
-        return _Sample(self.table.take(rows), self.y[rows], self.clusters[rows], days)
 
 
 class PropensityModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Probability of a yes/no outcome from a table of features of any kind.
 
-    Base rate, logistic regression and LightGBM are judged out of fold; the simplest one within
-    noise of the best is kept and calibrated. Columns may have any names and hold numbers, truth
-    values, dates, texts or categories with gaps; categories never seen count as missing.
+    Base rate, a given rule, logistic regression, LightGBM and a blend of the two are judged out of
+    fold; the simplest one within noise of the best is kept and calibrated. Columns may have any
+    names and hold numbers, truth values, dates, texts or categories with gaps; categories never
+    seen count as missing. Tables too large for memory are learnt from in part, which is said.
 
     Parameters
     ----------
-    time_budget : seconds after which no further tree size is tried; below it, the clock has no
-        influence on the result.
+    time_budget : seconds that learning should take. How many settings of LightGBM are tried
+        follows from it and the size of the table alone; the clock stops the search only where the
+        machine is so slow that it would take far longer, which is said.
+    tree_budget : trees that the search may grow, instead of what fits in *time_budget*; the
+        clock is then not looked at.
+    monotone : column -> +1 or -1: whether the probability may only rise or only fall with it.
     embargo_days : days that must lie between a row that is learnt from and the date it is judged
         on: the horizon of the outcome. Used where ``fit`` gets ``time``.
     min_positives : fewest positives, and negatives, to learn from.
-    num_threads : threads of LightGBM; 0 is one for small tables, else as OpenMP decides
-        (``OMP_NUM_THREADS``).
+    num_threads : threads of LightGBM; 0 is one for tables of fewer than 50,000 rows, else as
+        OpenMP decides (``OMP_NUM_THREADS``).
     random_state : seed; equal seeds and data give equal models.
 
     Attributes
     ----------
-    chosen_ : "base_rate", "logistic" or "lightgbm".
-    leaderboard_ : DataFrame, one row a candidate: log loss out of fold, gain over the base rate.
+    chosen_ : "base_rate", "rule", "logistic", "lightgbm" or "blend".
+    leaderboard_ : DataFrame, one row a candidate: log loss, AUC and Brier score out of fold with
+        95 % intervals, gain over the base rate, seconds, settings.
+    by_time_ : whether candidates were judged on newer dates than they learnt from.
+    out_of_fold_ : DataFrame, one row for each of X (index 0 to n - 1), one column a candidate:
+        calibrated probabilities from models that had not seen the row; NaN where it was not
+        judged.
     calibration_ : (a, b); calibrated log-odds are ``a + b * margin``, b > 0.
     expected_value_ : margin of the average row.
     score_slope_ : points of a score for one unit of margin, such that 98 % of the training rows
@@ -91,12 +69,16 @@ class PropensityModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self,
         *,
         time_budget: float = 60,
+        tree_budget: int | None = None,
+        monotone: Mapping[str | int, int] | None = None,
         embargo_days: int = 0,
         min_positives: int = 20,
         num_threads: int = 0,
         random_state: int = 0,
     ) -> None:
         self.time_budget = time_budget
+        self.tree_budget = tree_budget
+        self.monotone = monotone
         self.embargo_days = embargo_days
         self.min_positives = min_positives
         self.num_threads = num_threads
@@ -104,10 +86,11 @@ class PropensityModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(
         self,
-        X: pd.DataFrame,
+        X: Any,
         y: Any,
         time: Any = None,
         groups: Any = None,
+        baseline: Any = None,
         *,
         candidates: Sequence[str] = LADDER,
     ) -> Self:
@@ -119,7 +102,9 @@ class PropensityModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             from.
         groups : the entity of each row; rows of one entity are not independent, and without
             *time* never lie on both sides of a fold.
-        candidates : which of the ladder to try, simplest first, the base rate always among them.
+        baseline : a score by rules that models must beat: the name of a column of X, or one
+            number a row. Only a column can be chosen, as only a column is there for new rows.
+        candidates : which of the ladder to try; the base rate and the baseline always are.
 
         Raises
         ------
@@ -128,37 +113,86 @@ class PropensityModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ModelError
             If columns, dates or groups cannot be used.
         """
-        self.warnings_: list[str] = []
-        self.encoder_ = Encoder.learn(X)
-        outcome = outcomes(y, len(X))
-        clusters = cluster_codes(groups, len(X))
-        enough_of_both(outcome, self.min_positives)
-        self._ignore_identifiers(X, clusters)
-        days = None if time is None else day_numbers(time, len(X))
-        sample = _Sample(self.encoder_.transform(X), outcome, clusters, days)
-        self._note_leaks(sample)
-        self._climb(sample, candidates)
+        check_parameters(self.get_params())
+        learnt = self._prepare(X, y, time, groups, baseline)
+        found = climb(
+            learnt,
+            candidates,
+            embargo=self.embargo_days,
+            directions=learnt.directions(self.monotone or {}),
+            budget=self._budget(),
+            warn=self.warnings_.append,
+        )
+        self.by_time_ = found.by_time
+        self.trials_, self.leaderboard_ = found.trials, found.leaderboard
+        self.fitted_: dict[str, Fitted] = {}
+        for name, trial in found.trials.items():
+            if trial.recipe:
+                simpler = {each: fitted.candidate for each, fitted in self.fitted_.items()}
+                self.fitted_[name] = finish(trial, trial.margin, learnt, simpler)
+        self._use(found.chosen)
+        self.out_of_fold_ = learnt.out_of_fold(found.margins)
+        self.warnings_ += found.rule_warnings()
         return self
+
+    def refit(
+        self,
+        X: Any,
+        y: Any,
+        time: Any = None,
+        groups: Any = None,
+        *,
+        candidate: str | None = None,
+    ) -> PropensityModel:
+        """Return a new model with the settings that `fit` found, learnt from these rows.
+
+        It answers by *candidate*, by default the chosen one, with the calibration found by `fit`;
+        it has no ``out_of_fold_``. Raises as `fit`, and ModelError where the columns differ or the
+        model was loaded from files, which do not hold the settings.
+        """
+        self._require_fitted()
+        name = candidate or self.chosen_
+        trial = getattr(self, "trials_", {}).get(name)
+        if trial is None or trial.recipe is None:
+            raise ModelError(
+                f"There are no settings of a candidate '{name}' to learn with again.",
+                received=", ".join(getattr(self, "trials_", {})) or "a model loaded from files",
+                fix="call fit",
+            )
+        fresh = PropensityModel(**self.get_params())
+        learnt = fresh._prepare(X, y, time, groups, None)
+        if fresh.encoder_.names != self.encoder_.names:
+            raise ModelError(
+                "The columns are not those that the settings were found for.",
+                received=", ".join(map(str, fresh.encoder_.names)),
+                fix="call fit",
+            )
+        fresh.trials_, fresh.leaderboard_ = {name: trial}, self.leaderboard_
+        fresh.by_time_ = self.by_time_
+        fresh.fitted_ = {name: learn_again(trial, self.fitted_[name].calibration, learnt)}
+        fresh._use(name)
+        return fresh
 
     def with_candidate(self, name: str) -> PropensityModel:
         """Return this model answering by another candidate that ``fit`` tried."""
+        self._require_fitted()
         if name not in self.fitted_:
             raise ModelError(f"There is no candidate '{name}'.", received=", ".join(self.fitted_))
         other = copy.copy(self)
         other._use(name)
         return other
 
-    def predict_proba(self, X: pd.DataFrame) -> Floats:
+    def predict_proba(self, X: Any) -> Floats:
         """Return calibrated probabilities of 0 and 1, shape (n, 2)."""
         margin = self.margin(X)
         positive = self.calibration_.probability(margin)
         return np.column_stack([1 - positive, positive])
 
-    def predict(self, X: pd.DataFrame) -> Ints:
+    def predict(self, X: Any) -> Ints:
         """Return the likelier outcome, shape (n,)."""
         return (self.predict_proba(X)[:, 1] >= 0.5).astype(np.int64)
 
-    def margin(self, X: pd.DataFrame) -> Floats:
+    def margin(self, X: Any) -> Floats:
         """Return uncalibrated log-odds, shape (n,).
 
         Raises
@@ -166,19 +200,29 @@ class PropensityModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ModelError
             If columns are missing or hold values of another kind than in training.
         """
-        return self._fitted.candidate.margin(self._fitted_encoder.transform(X))
+        fitted = self._require_fitted()
+        return fitted.candidate.margin(self.encoder_.transform(as_frame(X, self.encoder_.names)))
 
-    def explain(self, X: pd.DataFrame) -> pd.DataFrame:
+    def explain(self, X: Any, top: int | None = None) -> pd.DataFrame:
         """Return what each column adds to the log-odds, shape (n, columns), index as X.
 
-        Row sums + ``expected_value_`` are the margin.
+        Row sums + ``expected_value_`` are the margin. With *top*, only that many columns are
+        shown, the most important first, and one called "other" holds the sum of the rest.
         """
-        contributions = self._fitted.candidate.contributions(self._fitted_encoder.transform(X))
-        return pd.DataFrame(contributions, index=X.index, columns=self.encoder_.names)
+        fitted = self._require_fitted()
+        frame = as_frame(X, self.encoder_.names)
+        contributions = fitted.candidate.contributions(self.encoder_.transform(frame))
+        explained = pd.DataFrame(contributions, index=frame.index, columns=self.encoder_.names)
+        if top is None or top >= explained.shape[1]:
+            return explained
+        order = explained.abs().mean().sort_values(ascending=False, kind="stable").index
+        rest = explained[order[top:]].sum(axis=1).rename("other")
+        return pd.concat([explained[order[:top]], rest], axis=1)
 
-    def unseen(self, X: pd.DataFrame) -> dict[str, list[str]]:
+    def unseen(self, X: Any) -> dict[str, list[str]]:
         """Return, by column, the categories in X that training never saw."""
-        return self._fitted_encoder.unseen(X)
+        self._require_fitted()
+        return self.encoder_.unseen(as_frame(X, self.encoder_.names))
 
     def save(self, directory: Path) -> None:
         """Write ``model.json`` and one text file a booster to a new or empty directory.
@@ -188,16 +232,9 @@ class PropensityModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ModelError
             If the directory holds files.
         """
-        fitted = self._fitted
-        directory.mkdir(parents=True, exist_ok=True)
-        if any(directory.iterdir()):
-            raise ModelError(
-                "The directory holds files already.", where=str(directory), fix="name a new one"
-            )
+        fitted = self._require_fitted()
         content = {
             "parameters": self.get_params(),
-            "chosen": self.chosen_,
-            "model": fitted.candidate.dump(directory),
             "calibration": list(fitted.calibration),
             "score_slope": fitted.score_slope,
             "warnings": self.warnings_,
@@ -205,7 +242,7 @@ class PropensityModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "leaderboard": _finite(self.leaderboard_).to_dict(orient="records"),
             "columns": self.encoder_.to_json(),
         }
-        write_model(directory, content)
+        store(directory, self.chosen_, fitted.candidate, content)
 
     @classmethod
     def load(cls, directory: Path) -> PropensityModel:
@@ -216,28 +253,47 @@ class PropensityModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ModelError
             If a file is missing or was changed.
         """
-        content = read_model(directory)
+        stored = restore(directory)
+        content = stored.content
         model = cls(**content["parameters"])
         model.encoder_ = Encoder.from_json(content["columns"])
         model.warnings_ = content["warnings"]
         model.leaks_ = dict(content["leaks"])
-        model.leaderboard_ = pd.DataFrame(content["leaderboard"])
-        candidate = _restore(content, directory, model)
-        fitted = _Fitted(candidate, Calibration(*content["calibration"]), content["score_slope"])
-        model.fitted_ = {content["chosen"]: fitted}
-        model._use(content["chosen"])
+        model.leaderboard_ = pd.DataFrame(content["leaderboard"]).replace({None: np.nan})
+        model.fitted_ = {
+            stored.name: Fitted(stored.candidate, stored.calibration, content["score_slope"])
+        }
+        model._use(stored.name)
         return model
 
-    @property
-    def _fitted(self) -> _Fitted:
-        if not hasattr(self, "fitted_"):
-            raise ModelError("The model has not learnt anything yet.", fix="call fit first")
-        return self.fitted_[self.chosen_]
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.allow_nan = tags.input_tags.categorical = tags.input_tags.string = True
+        return tags
 
-    @property
-    def _fitted_encoder(self) -> Encoder:
-        self._fitted  # noqa: B018 (says so where nothing was learnt)
-        return self.encoder_
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "fitted_")
+
+    def _prepare(self, X: Any, y: Any, time: Any, groups: Any, baseline: Any) -> Prepared:
+        self.warnings_: list[str] = []
+        found = prepare(
+            X,
+            y,
+            time,
+            groups,
+            baseline,
+            min_positives=self.min_positives,
+            seed=self.random_state,
+            warn=self.warnings_.append,
+        )
+        self.encoder_, self.leaks_ = found.encoder, found.leaks
+        return found
+
+    def _require_fitted(self) -> Fitted:
+        if not hasattr(self, "fitted_"):
+            raise NotLearntError("The model has not learnt anything yet.", fix="call fit first")
+        return self.fitted_[self.chosen_]
 
     def _use(self, name: str) -> None:
         fitted = self.fitted_[name]
@@ -249,89 +305,16 @@ class PropensityModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.feature_names_in_ = np.array(self.encoder_.names, dtype=object)
         self.n_features_in_ = len(self.encoder_.names)
 
-    def _climb(self, sample: _Sample, candidates: Sequence[str]) -> None:
-        part = self._tuning_part(sample)
-        trials = self._trials(part, candidates)
-        chosen, self.leaderboard_ = choose(trials, part.y, part.clusters)
-        self.fitted_ = {t.name: self._finish(t, sample, part) for t in trials}
-        self._use(chosen)
-
-    def _trials(self, part: _Sample, candidates: Sequence[str]) -> list[Trial]:
-        folds = self._folds(part)
-        trials = [try_base_rate(part.y, folds)]
-        if all(column.kind == "ignored" for column in self.encoder_.columns):
-            self.warnings_.append("No column varies: everybody gets the base rate.")
-            return trials
-        if "logistic" in candidates:
-            trials.append(try_logistic(part.table, part.y, folds, self.random_state))
-        if "lightgbm" in candidates:
-            trials.append(try_boosting(part.table, part.y, folds, self._budget()))
-        return trials
-
-    def _folds(self, part: _Sample) -> list[Fold]:
-        if part.days is None:
-            return group_folds(part.y, part.clusters, self.random_state)
-        folds = time_folds(part.days, part.y, self.embargo_days)
-        if folds:
-            return folds
-        self.warnings_.append(
-            "The dates span too little time to judge on newer dates while learning; "
-            "candidates were compared on other entities instead."
-        )
-        return group_folds(part.y, part.clusters, self.random_state)
-
-    def _finish(self, trial: Trial, sample: _Sample, part: _Sample) -> _Fitted:
-        candidate = trial.finish(sample.table, sample.y)
-        judged = ~np.isnan(trial.margin)
-        # the base rate follows a drift too, else any model would beat it by doing just that
-        stretch = trial.name != "base_rate"
-        line = fit_calibration(part.y[judged], trial.margin[judged], stretch=stretch)
-        return _Fitted(candidate, line, self._score_slope(candidate, sample))
-
-    def _score_slope(self, candidate: Candidate, sample: _Sample) -> float:
-        rows = self._some_rows(len(sample.y), MOST_SCALE_ROWS)
-        ends = np.quantile(candidate.margin(sample.table.take(rows)), [0.01, 0.99])
-        reach = float(np.abs(ends - candidate.expected_value).max())
-        return SCORE_RANGE / reach if reach > 1e-9 else 1.0
-
-    def _tuning_part(self, sample: _Sample) -> _Sample:
-        total = len(sample.y)
-        if total <= MOST_TUNING_ROWS:
-            return sample
-        self.warnings_.append(
-            f"Candidates were compared on {MOST_TUNING_ROWS:,} of {total:,} rows, drawn at random."
-        )
-        return sample.take(self._some_rows(total, MOST_TUNING_ROWS))
-
-    def _some_rows(self, total: int, most: int) -> Ints:
-        if total <= most:
-            return np.arange(total)
-        return np.sort(np.random.default_rng(self.random_state).choice(total, most, replace=False))
-
     def _budget(self) -> Budget:
-        return Budget(self.time_budget, self.num_threads, self.random_state, self.warnings_.append)
-
-    def _ignore_identifiers(self, X: pd.DataFrame, clusters: Ints) -> None:
-        names = identifier_columns(X, self.encoder_.columns, clusters)
-        if names:
-            self.encoder_ = self.encoder_.ignoring(set(names))
-            self.warnings_.append(
-                f"Left out, because they name or number the rows: {', '.join(map(str, names))}."
-            )
-
-    def _note_leaks(self, sample: _Sample) -> None:
-        self.leaks_ = leaking_columns(self.encoder_.columns, sample.table, sample.y)
-        self.warnings_ += say_leaks(self.leaks_)
-
-
-def _restore(content: dict[str, Any], directory: Path, model: PropensityModel) -> Candidate:
-    stored, width = content["model"], len(content["columns"])
-    if content["chosen"] == "base_rate":
-        return BaseRate(**stored)
-    if content["chosen"] == "logistic":
-        return Logistic.restore(stored)
-    return Boosted.restore(stored, directory, width, model.num_threads)
+        return Budget(
+            self.time_budget,
+            self.tree_budget,
+            self.num_threads,
+            self.random_state,
+            self.warnings_.append,
+        )
 
 
 def _finite(board: pd.DataFrame) -> pd.DataFrame:
-    return board.astype(object).where(board.map(lambda v: v not in (np.inf, -np.inf)), None)
+    """Return *board* with None where JSON has no number."""
+    return board.astype(object).where(board.notna() & ~board.isin([np.inf, -np.inf]), None)

@@ -7,9 +7,12 @@ from datetime import date
 
 import pandas as pd
 
+from salesml.config import Words
 from salesml.training.data import TrainingData
-from salesml.training.metrics import Interval
+from salesml.training.intervals import Interval
+from salesml.training.profit import Targeting
 from salesml.training.propensity import PropensityModel
+from salesml.training.segments import Segment
 
 __all__ = ["TrainingResult", "Verdict", "Window"]
 
@@ -54,17 +57,26 @@ class TrainingResult:
     ----------
     model : learnt from all rows; answers with ``deployed``.
     holdout_model : learnt from the training window only; made the test's predictions.
-    deployed : the candidate in use; the base rate where nothing beats it on the test.
+    deployed : the candidate in use; the rule, or the base rate, where nothing beats it on the test.
     metrics : of the deployed candidate on the test; see `salesml.training.metrics.METRICS`.
     candidates : the same of every candidate.
     leaderboard : one row a candidate: out of fold, and on the test.
     gain : log loss of the base rate - log loss of ``challenger``, on the test.
-    challenger : the model candidate that was compared with the base rate.
-    beats_base_rate : whether the deployed candidate is a model: on the test its gain is clear of 0
-        and its AUC of 0.5.
+    challenger : the model candidate that was compared with the base rate and the rule.
+    rule : the column that holds the rule's score, where there is a rule.
+    rule_gain : log loss of the rule - log loss of ``challenger``, on the test.
+    beats_base_rate : whether the deployed candidate is better than the base rate: on the test its
+        gain is clear of 0 and its AUC of 0.5.
     calibration_error : mean distance of probability and observed share over ten groups.
-    test_predictions : entity, as_of, y, probability, base_rate_probability.
+    calibration_table : those groups; see `salesml.training.metrics.calibration_table`.
+    gain_curve : contacted, captured, low, high.
+    segments : how the deployed candidate does in parts of the test.
+    targeting : what contacting the best-scored comes to.
+    test_predictions : entity, as_of, y, probability, base_rate_probability, and rule_probability
+        where there is a rule.
     importance : feature, importance (mean absolute log-odds on test rows), largest first.
+    training, testing, whole : what ``holdout_model`` learnt from, was tested on, and what ``model``
+        learnt from.
     leaks : columns that alone tell the outcome -> their AUC.
     split : "time" (the newest dates are the test) or "groups" (other entities are).
     """
@@ -77,10 +89,14 @@ class TrainingResult:
     leaderboard: pd.DataFrame
     gain: Interval
     challenger: str
+    rule: str | None
+    rule_gain: Interval | None
     beats_base_rate: bool
-    calibration_error: float
+    calibration_error: Interval
     calibration_table: pd.DataFrame
     gain_curve: pd.DataFrame
+    segments: list[Segment]
+    targeting: Targeting
     test_predictions: pd.DataFrame
     importance: pd.DataFrame
     verdict: Verdict
@@ -90,6 +106,7 @@ class TrainingResult:
     horizon_days: int
     training: Window
     testing: Window
+    whole: Window
     test: TrainingData
 
     @property
@@ -98,6 +115,12 @@ class TrainingResult:
         both = {"train": self.training, "test": self.testing}
         ends = {f"{name}_from": str(window.first) for name, window in both.items()}
         return ends | {f"{name}_to": str(window.last) for name, window in both.items()}
+
+    @property
+    def warning_words(self) -> list[Words]:
+        """The warnings in both languages; what is there in English alone stands for both."""
+        told = {words.en: words for part in self.segments if (words := part.warning)}
+        return [told.get(text, Words(ja=text, en=text)) for text in self.warnings]
 
     def lines(self) -> list[str]:
         """What to print: windows, measures with their 95 % intervals, verdict, warnings."""

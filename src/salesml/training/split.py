@@ -11,6 +11,9 @@ from salesml.training.table import Bools, Floats, Ints
 __all__ = ["Fold", "group_folds", "known_by", "newest_dates", "time_folds"]
 
 FIRST_TRAINING_SHARE = 0.4  # of the rows lie before the first validation date
+# of the rows a fold must learn from: a model of much fewer, or of a time long gone, tells nothing
+# of one that learns from all
+LEAST_LEARNT_SHARE = 0.3
 FEWEST_OF_A_CLASS = 10  # a fold that learns from fewer says nothing
 
 
@@ -31,7 +34,7 @@ def time_folds(days: Ints, y: Floats, embargo: int, count: int = 4) -> list[Fold
     """Return folds of an expanding window, oldest first, or none where history is too short.
 
     Each fold judges on a run of dates and learns from rows dated at least *embargo* days before
-    the first of them.
+    the first of them, which must be a fair part of all rows.
     """
     dates, position = np.unique(days, return_inverse=True)
     rows_before = np.cumsum(np.bincount(position)) - np.bincount(position)
@@ -43,7 +46,8 @@ def time_folds(days: Ints, y: Floats, embargo: int, count: int = 4) -> list[Fold
         if len(members):
             valid = np.isin(days, members)
             folds.append(Fold(*map(_rows, (known_by(days, int(members[0]), embargo), valid))))
-    usable = [fold for fold in folds if _has_both(y[fold.train])]
+    least = LEAST_LEARNT_SHARE * len(days)
+    usable = [fold for fold in folds if len(fold.train) >= least and _has_both(y[fold.train])]
     judged = y[np.concatenate([f.valid for f in usable])] if usable else y[:0]
     return usable if len(usable) > 1 and _has_both(judged) else []
 

@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from salesml.config import Capacity, Value
 from salesml.errors import ConfigError, LabelError, suggest
 from salesml.training.data import TrainingData
 from salesml.training.inputs import enough_of_both
-from salesml.training.metrics import (
-    Interval,
-    calibration_table,
-    evaluate,
-    expected_calibration_error,
-    gain_curve,
-    paired_gain,
-    row_losses,
-)
+from salesml.training.intervals import Interval
+from salesml.training.judge import RULE, Judged, judge
+from salesml.training.metrics import calibration_error, calibration_table, gain_curve
+from salesml.training.profit import rate_of, target
 from salesml.training.propensity import PropensityModel
-from salesml.training.result import TrainingResult, Verdict, Window
+from salesml.training.result import TrainingResult, Window
+from salesml.training.segments import by_segment
 from salesml.training.split import group_folds, newest_dates
 from salesml.training.table import Floats, Ints
 from salesml.training.verdict import put_in_words
 
-__all__ = ["train"]
+__all__ = ["fit_model", "model_of", "split_rows", "train"]
 
-SETTINGS = ("time_budget", "min_positives", "num_threads", "random_state")
-# one-sided at 5 %: the question is whether the model is better, not whether it differs
-LEVEL_OF_PROOF = 90
+SETTINGS = (
+    "time_budget",
+    "tree_budget",
+    "monotone",
+    "min_positives",
+    "num_threads",
+    "random_state",
+)
+TEST_SHARE = 0.25  # of the rows
 MOST_EXPLAINED = 2000  # rows suffice for a mean of absolute contributions
 
 Progress = Callable[[str], None]
@@ -42,37 +45,55 @@ def train(
     *,
     horizon_days: int,
     settings: Mapping[str, Any],
-    test_share: float = 0.25,
+    test_share: float = TEST_SHARE,
+    baseline: str | None = None,
+    capacity: Capacity | None = None,
+    value: Value | None = None,
     progress: Progress | None = None,
 ) -> TrainingResult:
     """Learn on older dates, judge on the newest, then learn on all.
 
     Rows are learnt from for the judgement only if their outcome, *horizon_days* long, was known
     on the first test date. *settings* are parameters of `PropensityModel` (time_budget,
-    min_positives, num_threads, random_state).
+    tree_budget, monotone, min_positives, num_threads, random_state). *baseline* names the column
+    that holds the score of a rule: a model that does not clearly beat it is not deployed, the rule
+    is. *capacity* and *value* say how many are contacted and what that comes to.
 
     Raises
     ------
     LabelError
         If there are too few positives or negatives, or no rows left to test on.
     ConfigError
-        If a setting is unknown.
+        If a setting or the baseline is unknown, or *value* needs an amount and there is none.
     """
     say = progress or (lambda _: None)
-    model = _model(settings, horizon_days)
-    train_rows, test_rows, split = _split(data, model, horizon_days, test_share)
+    model = model_of(settings, horizon_days)
+    _require_column(data, baseline)
+    train_rows, test_rows, split = split_rows(data, model, horizon_days, test_share)
     training, test = data.take(train_rows), data.take(test_rows)
     say(f"learning from {Window.of(training)}")
-    holdout = _fit(model, training)
+    holdout = fit_model(model, training, baseline)
     say(f"testing {holdout.chosen_} on {Window.of(test)}")
-    judged = _judge(holdout, test)
+    judged = judge(holdout, test)
     say(f"learning {judged.deployed} from all rows, {Window.of(data)}")
-    final = _fit(model, data, candidates=(judged.deployed,)).with_candidate(judged.deployed)
-    warnings = list(dict.fromkeys([*holdout.warnings_, *final.warnings_]))
-    if split == "groups":
-        warnings.insert(0, _no_later_test(data, horizon_days))
-    own = judged.predictions[judged.deployed]
-    groups = calibration_table(test.outcomes, own)
+    final = holdout.refit(data.X, data.outcomes, data.as_of, data.entity, candidate=judged.deployed)
+    y, own, clusters = test.outcomes, judged.predictions[judged.deployed], test.clusters
+    segments = by_segment(training, test, own, judged.predictions["base_rate"])
+    targeting = target(
+        test,
+        own,
+        rate=rate_of(test if split == "time" else data, data.days, capacity),
+        capacity=capacity,
+        value=value,
+        tuning=None if value is None else _out_of_fold(holdout, training, judged.deployed),
+    )
+    warnings = [
+        *([_no_later_test(data, horizon_days)] if split == "groups" else []),
+        *holdout.warnings_,
+        *final.warnings_,
+        *targeting.warnings,
+        *(words.en for segment in segments if (words := segment.warning)),
+    ]
     return TrainingResult(
         model=final,
         holdout_model=holdout,
@@ -82,58 +103,30 @@ def train(
         leaderboard=_leaderboard(holdout.leaderboard_, judged.metrics),
         gain=judged.gain,
         challenger=judged.challenger,
-        beats_base_rate=judged.deployed != "base_rate",
-        calibration_error=expected_calibration_error(groups),
-        calibration_table=groups,
-        gain_curve=gain_curve(test.outcomes, own),
-        test_predictions=_predictions(test, own, judged.predictions["base_rate"]),
+        rule=baseline,
+        rule_gain=judged.rule_gain,
+        beats_base_rate=judged.beats_base_rate,
+        calibration_error=calibration_error(y, own, clusters),
+        calibration_table=calibration_table(y, own, clusters),
+        gain_curve=gain_curve(y, own, clusters),
+        segments=segments,
+        targeting=targeting,
+        test_predictions=_predictions(test, judged),
         importance=_importance(final, test.X),
-        verdict=judged.in_words(Window.of(test)),
-        warnings=warnings,
+        verdict=put_in_words(judged, Window.of(test), rule=baseline),
+        warnings=list(dict.fromkeys(warnings)),
         leaks=holdout.leaks_ | final.leaks_,
         split=split,
         horizon_days=horizon_days,
         training=Window.of(training),
         testing=Window.of(test),
+        whole=Window.of(data),
         test=test,
     )
 
 
-class _Judged(NamedTuple):
-    """What the candidates did on the test."""
-
-    predictions: dict[str, Floats]
-    metrics: dict[str, dict[str, Interval]]
-    challenger: str
-    gain: Interval
-    deployed: str
-
-    def in_words(self, testing: Window) -> Verdict:
-        return put_in_words(
-            beats=self.deployed != "base_rate",
-            challenger=self.challenger,
-            gain=self.gain,
-            metrics=self.metrics,
-            testing=testing,
-        )
-
-
-def _judge(holdout: PropensityModel, test: TrainingData) -> _Judged:
-    y, clusters = test.outcomes, test.clusters
-    predictions = {
-        name: holdout.with_candidate(name).predict_proba(test.X)[:, 1] for name in holdout.fitted_
-    }
-    metrics = {name: evaluate(y, p, clusters) for name, p in predictions.items()}
-    challenger = _challenger(holdout)
-    base, own = (row_losses(y, predictions[name]) for name in ("base_rate", challenger))
-    gain = paired_gain(base, own, clusters, level=LEVEL_OF_PROOF)
-    # log loss alone can gain by bolder probabilities in an order no better than chance
-    beats = gain.low > 0 and metrics[challenger]["roc_auc"].low > 0.5
-    deployed = str(holdout.chosen_) if beats else "base_rate"
-    return _Judged(predictions, metrics, challenger, gain, deployed)
-
-
-def _model(settings: Mapping[str, Any], horizon_days: int) -> PropensityModel:
+def model_of(settings: Mapping[str, Any], horizon_days: int) -> PropensityModel:
+    """Return a model yet to learn; raises ConfigError for a setting that there is not."""
     unknown = [key for key in settings if key not in SETTINGS]
     if unknown:
         raise ConfigError(
@@ -143,12 +136,39 @@ def _model(settings: Mapping[str, Any], horizon_days: int) -> PropensityModel:
     return PropensityModel(embargo_days=horizon_days, **settings)
 
 
-def _fit(model: PropensityModel, data: TrainingData, **how: Any) -> PropensityModel:
+def fit_model(
+    model: PropensityModel, data: TrainingData, baseline: str | None = None, **how: Any
+) -> PropensityModel:
+    """Return a model with the settings of *model* that learnt from *data*."""
     fresh = PropensityModel(**model.get_params())
+    if baseline is not None:
+        how["baseline"] = baseline
     return fresh.fit(data.X, data.outcomes, data.as_of, data.entity, **how)
 
 
-def _split(data: TrainingData, model: PropensityModel, horizon: int, share: float) -> Split:
+def _require_column(data: TrainingData, baseline: str | None) -> None:
+    if baseline is not None and baseline not in data.X.columns:
+        raise ConfigError(
+            f"The baseline '{baseline}' is no feature of the task."
+            f"{suggest(baseline, [str(name) for name in data.X.columns])}",
+            where="baseline",
+            fix="Name a feature that holds the rule's score.",
+        )
+
+
+def _out_of_fold(
+    holdout: PropensityModel, training: TrainingData, name: str
+) -> tuple[TrainingData, Floats]:
+    return training, holdout.out_of_fold_[name].to_numpy(dtype=np.float64)
+
+
+def split_rows(
+    data: TrainingData, model: PropensityModel, horizon: int, share: float = TEST_SHARE
+) -> Split:
+    """Return the rows to learn from, those to test on, and by what they were split.
+
+    Raises LabelError where there are too few outcomes for that.
+    """
     y, fewest = data.outcomes, int(model.min_positives)
     enough_of_both(y, fewest)
     by_date = newest_dates(data.days, y, horizon=horizon, share=share, fewest=fewest)
@@ -182,30 +202,30 @@ def _history_needed(horizon: int) -> str:
     )
 
 
-def _challenger(holdout: PropensityModel) -> str:
-    """The candidate to compare with the base rate: the chosen one, or the best that is a model."""
-    if holdout.chosen_ != "base_rate" or len(holdout.fitted_) == 1:
-        return str(holdout.chosen_)
-    return str(holdout.leaderboard_.iloc[1:].sort_values("log_loss")["candidate"].iloc[0])
-
-
 def _leaderboard(board: pd.DataFrame, tested: dict[str, dict[str, Interval]]) -> pd.DataFrame:
     values = {
-        name: {f"test_{m}": i.value for m, i in each.items()} for name, each in tested.items()
+        name: {
+            f"test_{measure}{end}": number
+            for measure, interval in each.items()
+            for end, number in zip(("", "_low", "_high"), interval, strict=True)
+        }
+        for name, each in tested.items()
     }
     return board.join(pd.DataFrame.from_dict(values, orient="index"), on="candidate")
 
 
-def _predictions(test: TrainingData, own: Floats, base: Floats) -> pd.DataFrame:
-    return pd.DataFrame(
+def _predictions(test: TrainingData, judged: Judged) -> pd.DataFrame:
+    rows = pd.DataFrame(
         {
             "entity": test.entity.to_numpy(),
             "as_of": pd.to_datetime(test.as_of).dt.date.to_numpy(),
             "y": test.outcomes.astype(np.int64),
-            "probability": own,
-            "base_rate_probability": base,
+            "probability": judged.predictions[judged.deployed],
+            "base_rate_probability": judged.predictions["base_rate"],
         }
     )
+    rule = judged.predictions.get(RULE)
+    return rows if rule is None else rows.assign(rule_probability=rule)
 
 
 def _importance(model: PropensityModel, X: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,74 @@
+"""What the commands share: options, errors without tracebacks, progress, where results go."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from salesml.errors import SalesmlError
+from salesml.run import Tell
+
+__all__ = ["AsOf", "DryRun", "Format", "ProjectOption", "errors_told", "output", "progress"]
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+def _date(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is no date; write YYYY-MM-DD.") from None
+
+
+ProjectOption = Annotated[
+    str, typer.Option("--project", "-p", help="A project folder under configs/.")
+]
+AsOf = Annotated[
+    dt.date | None,
+    typer.Option("--as-of", parser=_date, metavar="DATE", help="The date scores are made for."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be written back.")]
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """Print an error of ours as it is, without a traceback, and exit with 1."""
+    try:
+        yield
+    except SalesmlError as error:
+        text = f"[bold red]Error:[/] {escape(str(error))}"
+        Console(stderr=True).print(text, highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def progress() -> Iterator[Tell]:
+    """Tell what is going on on stderr: one moving line on a terminal, one line each elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda text: console.print(
+            f"{dt.datetime.now():%H:%M:%S} {text}", highlight=False, soft_wrap=True
+        )
+        return
+    with console.status("starting") as status:
+        yield lambda text: status.update(text)
+
+
+def output() -> Console:
+    """Where results go."""
+    console = Console()
+    # piped output keeps whole lines
+    return console if console.is_terminal else Console(width=140)
