@@ -18,7 +18,7 @@ import pandas as pd
 
 from salesml import api
 from salesml.training import TrainingData, TrainingResult, train
-from salesml.training.metrics import calibration_table, expected_calibration_error
+from salesml.training.metrics import calibration_error
 
 DATA = Path(os.environ.get("SALESML_DATA", "../shared/data"))
 # filled in after the decision, as their gaps alone tell its outcome
@@ -59,10 +59,10 @@ def show(name: str, result: TrainingResult) -> None:
     y, X = result.test.outcomes, result.test.X
     for candidate, metrics in result.candidates.items():
         p = result.holdout_model.with_candidate(candidate).predict_proba(X)[:, 1]
-        error = expected_calibration_error(calibration_table(y, p))
+        error = calibration_error(y, p, result.test.clusters)
         mark = "*" if candidate == result.deployed else ""
         loss, auc = metrics["log_loss"], metrics["roc_auc"]
-        print(f"| {name} | {candidate}{mark} | {loss:} | {auc:} | {error:.4f} | {len(y):,} |")
+        print(f"| {name} | {candidate}{mark} | {loss:} | {auc:} | {error} | {len(y):,} |")
 
 
 def main() -> None:

@@ -169,7 +169,7 @@ def _judge(
         trials.append(try_rule(part.rule, 0, y, folds.folds, answers=False))
     models = []
     if "logistic" in candidates:
-        models.append(try_logistic(table, y, folds.folds, directions, budget.seed))
+        models.append(try_logistic(table, y, folds.folds, directions, budget.seed, part.clusters))
     if "lightgbm" in candidates:
         models.append(try_boosting(table, y, folds.folds, directions, budget))
     if "blend" in candidates and len(models) > 1:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from salesml.training.calibration import log_losses
 from salesml.training.candidates import Candidate, Trial, best_by_fold, mean_loss, timed
+from salesml.training.selection import simplest_within_noise
 from salesml.training.split import Fold
 from salesml.training.table import Floats, Ints, Table
 from salesml.training.terms import SHAPES, Shape, Term, bases_of, restore_term
@@ -120,18 +120,45 @@ def _screened(parts: Sequence[Floats], y: Floats) -> list[int]:
 
 
 def try_logistic(
-    table: Table, y: Floats, folds: Sequence[Fold], directions: Mapping[int, int], seed: int
+    table: Table,
+    y: Floats,
+    folds: Sequence[Fold],
+    directions: Mapping[int, int],
+    seed: int,
+    clusters: Ints | None = None,
 ) -> Trial:
-    """Judge shapes of numbers and strengths of regularisation out of fold."""
+    """Judge shapes of numbers and strengths of regularisation out of fold.
+
+    The simplest shape is kept that is not clearly behind the best; *clusters* are codes of rows
+    that belong together.
+    """
     started = timed()
-    shapes = [s for s in SHAPES.values() if _fits(table, s)]
-    margins = np.full((len(shapes) * len(STRENGTHS), len(y)), np.nan)
-    losses = np.empty((len(margins), len(folds)))
+    own = np.arange(len(y)) if clusters is None else clusters
+    tried = []
+    for name, shape in SHAPES.items():
+        if _fits(table, shape):
+            margin, strength = _judged(table, y, folds, shape, directions, seed)
+            recipe = LogisticRecipe(shape, strength, directions, seed)
+            tried.append(Trial("logistic", margin, f"{name}, C={strength:g}", recipe))
+    chosen = simplest_within_noise([trial.margin for trial in tried], y, own)
+    return replace(tried[chosen], seconds=started())
+
+
+def _judged(
+    table: Table,
+    y: Floats,
+    folds: Sequence[Fold],
+    shape: Shape,
+    directions: Mapping[int, int],
+    seed: int,
+) -> tuple[Floats, float]:
+    """Return margins out of fold, each fold's by what suits the others, and the best strength."""
+    margins = np.full((len(STRENGTHS), len(y)), np.nan)
+    losses = np.empty((len(STRENGTHS), len(folds)))
     for k, fold in enumerate(folds):
         train, valid = table.take(fold.train), table.take(fold.valid)
-        models = itertools.chain.from_iterable(
-            learn_path(train, y[fold.train], shape, STRENGTHS, directions, seed, MOST_TRIED_ROWS)
-            for shape in shapes
+        models = learn_path(
+            train, y[fold.train], shape, STRENGTHS, directions, seed, MOST_TRIED_ROWS
         )
         margins[:, fold.valid] = [model.margin(valid) for model in models]
         losses[:, k] = [mean_loss(y[fold.valid], each) for each in margins[:, fold.valid]]
@@ -139,10 +166,7 @@ def try_logistic(
     margin = np.full(len(y), np.nan)
     for k, fold in enumerate(folds):
         margin[fold.valid] = margins[by_fold[k], fold.valid]
-    shape, strength = shapes[best // len(STRENGTHS)], STRENGTHS[best % len(STRENGTHS)]
-    words = f"{next(n for n, s in SHAPES.items() if s == shape)}, C={strength:g}"
-    recipe = LogisticRecipe(shape, strength, directions, seed)
-    return Trial("logistic", margin, words, recipe, started())
+    return margin, STRENGTHS[best]
 
 
 def _fits(table: Table, shape: Shape) -> bool:

@@ -15,7 +15,7 @@ from salesml.training.candidates import Trial
 from salesml.training.metrics import evaluate
 from salesml.training.table import Floats, Ints
 
-__all__ = ["Difference", "choose", "clustered_difference"]
+__all__ = ["Difference", "choose", "clustered_difference", "simplest_within_noise"]
 
 RESAMPLES, FEW, MANY_ROWS = 200, 50, 20_000  # many rows need fewer resamples for an interval
 
@@ -50,6 +50,15 @@ def clustered_difference(values: Floats, clusters: Ints) -> Difference:
     correction = len(sums) / (len(sums) - 1)
     error = float(np.sqrt(correction * (sums**2).sum()) / len(values))
     return Difference(mean, error, len(sums))
+
+
+def simplest_within_noise(margins: Sequence[Floats], y: Floats, clusters: Ints) -> int:
+    """Return the first of *margins*, simplest first, that is not clearly behind the best."""
+    judged = ~np.isnan(margins[0])
+    losses = [log_losses(y[judged], margin[judged]) for margin in margins]
+    best = min(losses, key=lambda each: float(each.mean()))
+    behind = (clustered_difference(each - best, clusters[judged]) for each in losses)
+    return next(i for i, difference in enumerate(behind) if _within_noise(difference))
 
 
 def choose(
