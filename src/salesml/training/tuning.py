@@ -25,7 +25,6 @@ __all__ = ["Budget", "try_boosting"]
 
 MOST_MEMBERS = 4  # of the bag: explaining takes time in their number
 DRAWS = 10  # of the greedy selection: weights are multiples of a tenth
-STARTERS, CLOSE = 3, 1.005  # it starts from the best few, where their losses are as close as this
 HOPELESS = 1.06  # settings whose loss on two folds is this many times the best one's are left
 # settings that are judged, and positives (or negatives) for one more: the best of many that
 # few outcomes tell apart is best by chance
@@ -96,7 +95,6 @@ PORTFOLIO: tuple[Settings, ...] = (
 )
 # many rows carry large trees, and each tree is dear: the same, the deep ones first, in fewer rounds
 LARGE_PORTFOLIO = tuple({**PORTFOLIO[i], "learning_rate": 0.1} for i in (2, 4, 0, 5, 1, 3))
-DRAWN = 6  # settings drawn by chance after the portfolio: a bag gains from members that differ
 
 
 class Judged(NamedTuple):
@@ -176,7 +174,7 @@ class _Proposals:
         import optuna  # takes half a second
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=len(portfolio) + DRAWN)
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=len(portfolio))
         self._study = optuna.create_study(sampler=sampler)
         for settings in portfolio:
             self._study.enqueue_trial(dict(settings))
@@ -195,11 +193,8 @@ def _select(judged: Sequence[Judged], y: Floats, rows: Ints) -> dict[int, float]
     After Caruana et al., Ensemble selection from libraries of models (2004).
     """
     margins = [each.margin[rows] for each in judged]
-    alone = np.array([mean_loss(y[rows], margin) for margin in margins])
-    starters = [int(i) for i in alone.argsort()[:STARTERS] if alone[i] <= CLOSE * alone.min()]
-    drawn = [int(i in starters) for i in range(len(judged))]
-    total = np.sum([margins[i] for i in starters], axis=0)
-    for draw in range(len(starters) + 1, DRAWS + 1):
+    total, drawn = np.zeros(len(rows)), [0] * len(judged)
+    for draw in range(1, DRAWS + 1):
         full = sum(times > 0 for times in drawn) == MOST_MEMBERS
         open_to = [i for i in range(len(judged)) if drawn[i] or not full]
         losses = [mean_loss(y[rows], (total + margins[i]) / draw) for i in open_to]
