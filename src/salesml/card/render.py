@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
-import hashlib
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
 from salesml.card import charts, dependence
 from salesml.card.features import ConceptView, FeatureView, by_concept
@@ -19,6 +15,7 @@ from salesml.card.words import candidate, phrase, say
 from salesml.config import Project, TaskConfig, Words
 from salesml.features import FeatureSet
 from salesml.report import formats
+from salesml.report.page import asset, environment, local, policy
 from salesml.report.words import both, metric_words
 from salesml.training import Decision, TrainingResult
 
@@ -46,7 +43,7 @@ def render_card(
     shows first.
     """
     concepts = by_concept(result, sets)
-    page = _environment().get_template("card.html.j2")
+    page = _templates().get_template("card.html.j2")
     return page.render(
         project=project,
         settings=project.settings,
@@ -56,7 +53,7 @@ def render_card(
         reasons=_reasons(decision),
         as_of=formats.day(as_of),
         run_id=run_id,
-        created=_local(project, now),
+        created=local(project, now),
         title=_title(task, as_of),
         warnings=result.warning_words,
         bands=bands(task, result),
@@ -71,9 +68,9 @@ def render_card(
         gain=charts.gain(result.gain_curve, result.targeting),
         profit=charts.profit(result.targeting, project.settings.currency),
         **_effects(result, concepts),
-        css=_asset("salesml.report", "report.css") + _asset(__package__, "card.css"),
-        script=_asset(__package__, "card.js"),
-        policy=_policy(_asset(__package__, "card.js")),
+        css=asset("salesml.report", "report.css") + asset("salesml.card", "card.css"),
+        script=asset("salesml.card", "card.js"),
+        policy=policy(asset("salesml.card", "card.js")),
     )
 
 
@@ -117,34 +114,10 @@ def _title(task: TaskConfig, as_of: dt.date) -> Words:
     )
 
 
-def _local(project: Project, now: dt.datetime) -> str:
-    local = now.replace(tzinfo=dt.UTC).astimezone(project.zone)
-    return f"{local:%Y-%m-%d %H:%M} ({project.settings.timezone})"
-
-
-def _asset(package: str | None, name: str) -> Markup:
-    place = files(package or __name__).joinpath("templates", name)
-    return Markup(place.read_text(encoding="utf-8"))
-
-
-def _policy(script: str) -> str:
-    """The page may fetch nothing and run no script but its own, whatever a name contains."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return f"default-src 'none'; img-src data:; script-src 'sha256-{digest}'; " + (
-        "style-src 'unsafe-inline'"
-    )
-
-
 @cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("salesml.card"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(
+def _templates() -> Environment:
+    return environment(
+        "salesml.card",
         both=both,
         say=say,
         phrase=phrase,
@@ -152,4 +125,3 @@ def _environment() -> Environment:
         metric_words=metric_words,
         formats=formats,
     )
-    return environment

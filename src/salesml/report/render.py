@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
 from salesml.config import Project, Words
 from salesml.report import formats
@@ -21,6 +17,7 @@ from salesml.report.charts import Calibration, Histogram, calibration, histogram
 from salesml.report.notices import notices
 from salesml.report.outcomes import write_back
 from salesml.report.overview import Card, card
+from salesml.report.page import asset, environment, local, policy
 from salesml.report.rows import ScoreList, score_list
 from salesml.report.section import TaskSection
 from salesml.report.words import both, check_words, metric_words, phrase, say
@@ -64,21 +61,21 @@ def render(
     is whole or not there: it is written aside and renamed.
     """
     target = path or project.var / "report" / f"{as_of}.html"
-    page = _environment().get_template("page.html.j2")
+    page = _templates().get_template("page.html.j2")
     html = page.render(
         project=project,
         settings=project.settings,
         date=formats.day(as_of),
         run_id=run_id,
-        created=_local(project, now),
+        created=local(project, now),
         tasks=[_view(section, project.settings.currency) for section in sections],
         notices=notices(sections, reads, exports, failures),
         reads=reads,
         written=write_back(exports),
         title=_title(project, as_of),
-        css=_asset("report.css"),
-        script=_asset("report.js"),
-        policy=_policy(_asset("report.js")),
+        css=asset("salesml.report", "report.css"),
+        script=asset("salesml.report", "report.js"),
+        policy=policy(asset("salesml.report", "report.js")),
     )
     write_atomically(target, html)
     return target
@@ -94,42 +91,15 @@ def _view(section: TaskSection, currency: str) -> _TaskView:
     )
 
 
-def _local(project: Project, now: dt.datetime) -> str:
-    local = now.replace(tzinfo=dt.UTC).astimezone(project.zone)
-    return f"{local:%Y-%m-%d %H:%M} ({project.settings.timezone})"
-
-
 def _title(project: Project, as_of: dt.date) -> Words:
     name, report = project.settings.title, phrase("report")
     return Words(ja=f"{name.ja} {report.ja} {as_of}", en=f"{name.en} {report.en} {as_of}")
 
 
-def _asset(name: str) -> Markup:
-    return Markup(files(__package__).joinpath("templates", name).read_text(encoding="utf-8"))
-
-
-def _policy(script: str) -> str:
-    """The page may fetch nothing and run no script but its own, whatever a record contains."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    allowed = {
-        "default-src": "'none'",
-        "img-src": "data:",
-        "script-src": f"'sha256-{digest}'",
-        "style-src": "'unsafe-inline'",
-    }
-    return "; ".join(f"{kind} {sources}" for kind, sources in allowed.items())
-
-
 @cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("salesml.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(
+def _templates() -> Environment:
+    return environment(
+        "salesml.report",
         both=both,
         say=say,
         phrase=phrase,
@@ -137,4 +107,3 @@ def _environment() -> Environment:
         metric_words=metric_words,
         formats=formats,
     )
-    return environment

@@ -14,11 +14,10 @@ from salesml.training.candidates import Candidate
 from salesml.training.split import Fold
 from salesml.training.table import Floats, Table
 
-__all__ = ["LARGE", "Boosted", "BoostingRecipe", "Grower", "Grown", "Member", "Settings"]
+__all__ = ["Boosted", "BoostingRecipe", "Grower", "Grown", "Member", "Settings"]
 
 MOST_ROUNDS = 1000
 PATIENCE = 40
-LARGE = 20_000  # rows from which large trees pay
 THREADED = 50_000  # rows from which threads do; where cores are busy, fewer make them wait long
 SEEDS = ((100_000, 3), (200_000, 2), (np.inf, 1))  # boosters a member, up to so many rows
 MORE_ROUNDS = 1.1  # all rows carry a few more rounds than a fold's part of them
@@ -100,7 +99,7 @@ class BoostingRecipe:
     def learn(self, table: Table, y: Floats, finished: Mapping[str, Candidate]) -> Boosted:  # noqa: ARG002
         """Learn from *table*."""
         data = _dataset(table, y)
-        fixed = _fixed_settings(table, len(y), self.directions, self.threads)
+        fixed = _fixed_settings(table, self.directions, self.threads)
         seeds = next(count for rows, count in SEEDS if len(y) < rows)
         boosters, weights = [], []
         for member in self.members:
@@ -148,9 +147,9 @@ class Grower:
         threads: int,
         seed: int,
     ) -> None:
-        self._table, self.rows, self.trees = table, len(y), 0
+        self._table, self.trees = table, 0
         self._parts = [_pair(table, y, fold) for fold in folds]
-        self._fixed = _fixed_settings(table, self.rows, directions, threads) | _seeds(seed)
+        self._fixed = _fixed_settings(table, directions, threads) | _seeds(seed)
 
     def grow(self, settings: Settings, limit: float = np.inf) -> Grown | None:
         """Judge *settings*; None if the mean loss on the first folds lies above *limit*."""
@@ -187,9 +186,7 @@ def _grow(part: _Part, settings: dict[str, Any]) -> _Curve:
     return _Curve(booster, np.array(curve["valid_0"]["binary_logloss"]))
 
 
-def _fixed_settings(
-    table: Table, rows: int, directions: Mapping[int, int], threads: int
-) -> dict[str, Any]:
+def _fixed_settings(table: Table, directions: Mapping[int, int], threads: int) -> dict[str, Any]:
     """Return what no search may change."""
     fixed = _DATA_SETTINGS | {
         "objective": "binary",
@@ -197,7 +194,7 @@ def _fixed_settings(
         "bagging_freq": 1,
         "max_depth": MOST_DEPTH,
         "deterministic": True,
-        "num_threads": threads or (1 if rows < THREADED else 0),
+        "num_threads": threads or (1 if len(table) < THREADED else 0),
     }
     if directions:
         signs = [directions.get(column, 0) for column in range(table.width)]

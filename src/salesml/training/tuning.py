@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from salesml.training.boosting import (
-    LARGE,
     BoostingRecipe,
     Grower,
     Grown,
@@ -23,6 +22,7 @@ from salesml.training.table import Floats, Ints, Table
 
 __all__ = ["Budget", "try_boosting"]
 
+LARGE = 20_000  # rows from which large trees pay
 MOST_MEMBERS = 4  # of the bag: explaining takes time in their number
 DRAWS = 10  # of the greedy selection: weights are multiples of a tenth
 HOPELESS = 1.06  # settings whose loss on two folds is this many times the best one's are left
