@@ -246,9 +246,14 @@ def outcomes(
     dates = _dates(spine["as_of"])
     with _spine(con, task, spine.assign(as_of=dates)):
         rows = _run(con, project, task, "outcome", ("as_of",))
-    positives = set(zip(rows[task.id_column].astype("str"), _dates(rows["as_of"]), strict=True))
-    keys = zip(spine[task.id_column].astype("str"), dates, strict=True)
-    return pd.Series([int(key in positives) for key in keys], index=spine.index, dtype="int8")
+    positives = _keys(rows[task.id_column], rows["as_of"])
+    asked = _keys(spine[task.id_column], dates)
+    return pd.Series(asked.isin(positives).astype("int8"), index=spine.index)
+
+
+def _keys(ids: pd.Series, dates: pd.Series) -> pd.MultiIndex:
+    """Entities, as text, and dates."""
+    return pd.MultiIndex.from_arrays([ids.astype("str"), pd.to_datetime(dates).dt.as_unit("s")])
 
 
 def _dates(values: pd.Series) -> pd.Series:

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from salesml.config import Words
-from salesml.report.words import both
+from salesml.report.words import both, filled
 
 __all__ = ["candidate", "phrase", "say"]
 
@@ -232,11 +232,7 @@ _CANDIDATES = {
 
 def phrase(key: str, **values: Any) -> Words:
     """The phrase *key*; a value that has both languages is put in by language."""
-    told = {}
-    for place, language in enumerate(("ja", "en")):
-        own = {name: getattr(value, language, value) for name, value in values.items()}
-        told[language] = _WORDS[key][place].format(**own)
-    return Words(**told)
+    return filled(*_WORDS[key], values)
 
 
 def say(key: str, **values: Any) -> Markup:

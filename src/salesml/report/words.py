@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from salesml.config import Words
 
-__all__ = ["Bilingual", "both", "check_words", "metric_words", "phrase", "say"]
+__all__ = ["Bilingual", "both", "check_words", "filled", "metric_words", "phrase", "say"]
 
 
 class Bilingual(Protocol):
@@ -229,10 +229,11 @@ _CHECKS: dict[str, tuple[str, str]] = {
 
 def phrase(key: str, **values: Any) -> Words:
     """The phrase *key*; a value that has both languages is put in by language."""
-    return _filled(*_WORDS[key], values)
+    return filled(*_WORDS[key], values)
 
 
-def _filled(ja: str, en: str, values: dict[str, Any]) -> Words:
+def filled(ja: str, en: str, values: dict[str, Any]) -> Words:
+    """Two texts with *values* put in; one that has both languages by language."""
     by_language = {
         language: {name: getattr(value, language, value) for name, value in values.items()}
         for language in ("ja", "en")
@@ -264,4 +265,4 @@ def check_words(name: str) -> Words:
     found = re.fullmatch(r"(\w+)(?:\((.*)\))?", name, re.DOTALL)
     if not found or found[1] not in _CHECKS:
         return Words(ja=name, en=name)
-    return _filled(*_CHECKS[found[1]], {"column": found[2] or ""})
+    return filled(*_CHECKS[found[1]], {"column": found[2] or ""})
