@@ -81,7 +81,7 @@ outcome: |
       and activities.happened_at >= spine.as_of
       and activities.happened_at < spine.horizon_end
 features: [contact, profile]
-model: {time_budget: 2, num_threads: 1}
+model: {tree_budget: 300, num_threads: 1}
 bands:
   - {name: high, ja: 高, en: High, from: 60}
   - {name: low, ja: 低, en: Low, from: 1}

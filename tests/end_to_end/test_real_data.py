@@ -19,7 +19,7 @@ from salesml.pipeline import NightlyResult, nightly
 from salesml.scoring import store_of
 from tests.end_to_end.conftest import NOW, REPOSITORY, Workspace
 
-QUICK = "\nmodel: {time_budget: 8}\n"
+QUICK = "\nmodel: {tree_budget: 2000}\n"
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def run(workspace: Workspace, real_data: Path) -> object:
             root = roots.setdefault(project, workspace(project))
             for path in (root / "configs" / project / "tasks").glob("*.yml"):
                 text = path.read_text(encoding="utf-8")
-                path.write_text(text if "time_budget" in text else text + QUICK, encoding="utf-8")
+                path.write_text(text if "\nmodel:" in text else text + QUICK, encoding="utf-8")
             result = nightly(project, date, root=root, now=NOW)
             task = result.tasks[0].task.name
             return result, api.scores(project, task, as_of=date, root=root), root

@@ -16,7 +16,7 @@ from salesml.experiment.result import COMPARED, Experiment
 from salesml.training import TrainingData, train
 from tests.experiment.conftest import AS_OF, panel, panels_of
 
-SETTINGS = {"time_budget": 2, "num_threads": 1}
+SETTINGS = {"tree_budget": 300, "num_threads": 1}
 NOISE = [f"noise_{number}" for number in range(5)]
 FEW = ["signal", "noise_0"]
 

@@ -12,17 +12,17 @@ from salesml.experiment.settings import settings_of
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, {"time_budget": 2, "num_threads": 1}),
-        ({"model.time_budget": "10"}, {"time_budget": 10, "num_threads": 1}),
-        ({"model.time_budget": "0.5"}, {"time_budget": 0.5, "num_threads": 1}),
-        ({"model.time_budget": 7.5}, {"time_budget": 7.5, "num_threads": 1}),
-        ({"model.num_threads": "2"}, {"time_budget": 2, "num_threads": 2}),
+        ({}, {}),
+        ({"model.time_budget": "10"}, {"time_budget": 10}),
+        ({"model.time_budget": "0.5"}, {"time_budget": 0.5}),
+        ({"model.time_budget": 7.5}, {"time_budget": 7.5}),
+        ({"model.num_threads": "2"}, {"num_threads": 2}),
     ],
 )
 def test_settings_change(
     task: TaskConfig, changes: dict[str, Any], expected: dict[str, float]
 ) -> None:
-    assert settings_of(task, changes) == expected
+    assert settings_of(task, changes) == task.model | expected
 
 
 @pytest.mark.parametrize(

@@ -78,14 +78,13 @@ def choose(
     best = min(range(len(trials)), key=lambda i: (losses[i].mean(), i))
     behind = [clustered_difference(each - losses[best], own) for each in losses]
     gains = [clustered_difference(losses[0] - each, own) for each in losses]
-    chosen = next(
-        (
-            i
-            for i in range(1, len(trials))
-            if trials[i].recipe and gains[i].low > 0 and _within_noise(behind[i])
-        ),
-        0,
+    good = (
+        i
+        for i in range(1, len(trials))
+        if trials[i].recipe and gains[i].low > 0 and _within_noise(behind[i])
     )
+    # outcomes of one kind alone tell nothing: whoever answers with a lower rate seems better
+    chosen = next(good, 0) if 0 < known.sum() < len(known) else 0
     board = pd.DataFrame(
         {
             "candidate": [trial.name for trial in trials],
