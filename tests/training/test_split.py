@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from salesml.training.split import group_folds, known_by, newest_dates, time_folds
+from salesml.training.split import crossed_folds, group_folds, known_by, newest_dates, time_folds
 from salesml.training.table import Floats, Ints
 
 panels = st.builds(
@@ -116,3 +116,23 @@ def test_group_folds_spread_the_positives() -> None:
     folds = group_folds(y, np.arange(1000), seed=3)
     assert [y[f.valid].sum() for f in folds] == [5] * 5
     assert [len(f.valid) for f in folds] == [200] * 5
+
+
+@given(panels, st.integers(3, 40))
+def test_crossed_folds_share_neither_date_nor_entity(
+    drawn: tuple[Ints, Floats], entities: int
+) -> None:
+    days, y = drawn
+    clusters = np.unique(np.arange(len(y)) % entities, return_inverse=True)[1]
+    folds = crossed_folds(days, y, clusters, seed=0)
+    for fold in folds:
+        assert not set(days[fold.train]) & set(days[fold.valid])
+        assert not set(clusters[fold.train]) & set(clusters[fold.valid])
+    judged = np.concatenate([fold.valid for fold in folds])
+    assert sorted(judged) == list(range(len(y)))
+
+
+def test_a_single_date_leaves_nothing_to_learn_from_on_others() -> None:
+    y = np.tile([0.0, 1.0], 20)
+    folds = crossed_folds(np.zeros(40, dtype=int), y, np.arange(40), seed=0)
+    assert [len(fold.train) for fold in folds] == [0] * 5

@@ -17,7 +17,7 @@ from salesml.training.logistic import try_logistic
 from salesml.training.preparation import Prepared, Sample
 from salesml.training.rule import try_rule
 from salesml.training.selection import choose
-from salesml.training.split import Fold, group_folds, time_folds
+from salesml.training.split import Fold, crossed_folds, group_folds, time_folds
 from salesml.training.table import Floats
 from salesml.training.tuning import Budget, try_boosting
 
@@ -89,25 +89,29 @@ class Climb:
 
 def folds_of(sample: Sample, embargo: int, seed: int, warn: Callable[[str], None]) -> Folds:
     """Return folds by time where there are dates, else folds that keep entities whole."""
+    y, rows = sample.y, np.arange(len(sample.y))
+    folds: list[Fold] = []
     if sample.days is not None:
-        folds = time_folds(sample.days, sample.y, embargo)
+        folds = time_folds(sample.days, y, embargo)
         if folds:
             return Folds(folds, by_time=True)
         warn(
             "The dates span too little time to judge on newer dates while learning; "
-            "candidates were compared on other entities instead."
+            "candidates were compared on other entities and, where possible, other dates instead."
         )
-    folds = _learnable(group_folds(sample.y, sample.clusters, seed), sample.y)
+        folds = _learnable(crossed_folds(sample.days, y, sample.clusters, seed), y)
+    if not folds:
+        folds = _learnable(group_folds(y, sample.clusters, seed), y)
     if not folds:
         warn(
             "So few entities hold all positives or negatives that candidates were compared on "
             "other rows of the same entities instead."
         )
-        folds = _learnable(group_folds(sample.y, np.arange(len(sample.y)), seed), sample.y)
+        folds = _learnable(group_folds(y, rows, seed), y)
     if not folds:
         raise LabelError(
             "There are too few outcomes of each kind to learn from some and judge on others.",
-            received=f"{int(sample.y.sum())} positives in {len(sample.y)} rows",
+            received=f"{int(y.sum())} positives in {len(y)} rows",
             fix="use a longer history, a longer horizon or a wider outcome",
         )
     return Folds(folds, by_time=False)

@@ -8,7 +8,7 @@ import numpy as np
 
 from salesml.training.table import Bools, Floats, Ints
 
-__all__ = ["Fold", "group_folds", "known_by", "newest_dates", "time_folds"]
+__all__ = ["Fold", "crossed_folds", "group_folds", "known_by", "newest_dates", "time_folds"]
 
 FIRST_TRAINING_SHARE = 0.4  # of the rows lie before the first validation date
 # of the rows a fold must learn from: a model of much fewer, or of a time long gone, tells nothing
@@ -37,8 +37,7 @@ def time_folds(days: Ints, y: Floats, embargo: int, count: int = 4) -> list[Fold
     the first of them, which must be a fair part of all rows.
     """
     dates, position = np.unique(days, return_inverse=True)
-    rows_before = np.cumsum(np.bincount(position)) - np.bincount(position)
-    share = rows_before / len(days)
+    share = _share_before(position)
     block = np.floor((share - FIRST_TRAINING_SHARE) / (1 - FIRST_TRAINING_SHARE) * count)
     folds = []
     for number in range(count):
@@ -66,6 +65,22 @@ def group_folds(y: Floats, clusters: Ints, seed: int, count: int = 5) -> list[Fo
     return [Fold(_rows(fold != k), _rows(fold == k)) for k in range(count) if (fold == k).any()]
 
 
+def crossed_folds(days: Ints, y: Floats, clusters: Ints, seed: int, blocks: int = 3) -> list[Fold]:
+    """Return folds that judge on other entities and other dates than they learn from.
+
+    For a history too short for `time_folds`: rows of one date share what happened that day, so a
+    model judged on the dates it learnt from looks better than it will be on new ones.
+    """
+    _, position = np.unique(days, return_inverse=True)
+    block = np.floor(_share_before(position) * blocks)[position]
+    return [
+        Fold(fold.train[block[fold.train] != each], fold.valid[block[fold.valid] == each])
+        for fold in group_folds(y, clusters, seed)
+        for each in np.unique(block)
+        if (block[fold.valid] == each).any()
+    ]
+
+
 def newest_dates(
     days: Ints, y: Floats, *, horizon: int, share: float, fewest: int
 ) -> tuple[Bools, Bools] | None:
@@ -88,6 +103,12 @@ def newest_dates(
     chosen = np.flatnonzero(enough)[-1] if enough.any() else np.flatnonzero(workable)[0]
     first = int(dates[chosen])
     return known_by(days, first, horizon), days >= first
+
+
+def _share_before(position: Ints) -> Floats:
+    """Return the share of rows that come before each date; *position* numbers each row's date."""
+    rows = np.bincount(position)
+    return np.asarray((rows.cumsum() - rows) / len(position))
 
 
 def _has_both(y: Floats) -> bool:
