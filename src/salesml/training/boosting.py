@@ -20,7 +20,6 @@ MOST_ROUNDS = 1000
 PATIENCE = 40
 THREADED = 50_000  # rows from which threads do; where cores are busy, fewer make them wait long
 SEEDS = ((100_000, 3), (200_000, 2), (np.inf, 1))  # boosters a member, up to so many rows
-MORE_ROUNDS = 1.1  # all rows carry a few more rounds than a fold's part of them
 WIDE = 20  # codes from which a category is easily learnt by heart
 FIRST = 2  # folds that show whether a setting is hopeless
 MOST_DEPTH = 8  # explaining a tree takes time in the square of its depth
@@ -104,9 +103,9 @@ class BoostingRecipe:
         boosters, weights = [], []
         for member in self.members:
             settings = fixed | _native(member.settings, table)
-            rounds = max(1, round(member.rounds * MORE_ROUNDS))
             for number in range(seeds):
-                boosters.append(lgb.train(settings | _seeds(self.seed + number), data, rounds))
+                own = settings | _seeds(self.seed + number)
+                boosters.append(lgb.train(own, data, member.rounds))
                 weights.append(member.weight / seeds)
         return Boosted.of(boosters, weights, table.width, self.threads)
 
