@@ -9,6 +9,7 @@ import pytest
 
 from salesml.training import TrainingResult
 from salesml.training.figures import draw
+from salesml.training.result import Explained
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -29,8 +30,9 @@ def test_names_with_formula_signs_and_no_font_are_drawn(
     result: TrainingResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("salesml.training.figures.FONTS", ())
-    odd = result.importance.assign(feature=["$a_{", "金額($)", "^b$"])
-    assert len(draw(replace(result, importance=odd), tmp_path)) == 4
+    rows, contributions = result.explained
+    odd = Explained(rows, contributions.set_axis(["$a_{", "金額($)", "^b$"], axis=1))
+    assert len(draw(replace(result, explained=odd), tmp_path)) == 4
 
 
 def test_training_imports_no_heavy_packages() -> None:

@@ -123,17 +123,16 @@ class Swarm:
 
 def swarm(result: TrainingResult, features: list[str]) -> Swarm:
     """What *features* add to the log-odds of test rows."""
-    X = result.test.X
-    some = X.sample(min(len(X), MOST_DOTS), random_state=0)
-    contributions = result.model.explain(some)[features]
+    rows, contributions = result.explained.head(MOST_DOTS)
+    contributions = contributions[features]
     reach = max(float(contributions.abs().to_numpy().max()), 1e-6)
     scale = Scale(-reach, reach, SWARM_WIDTH)
-    spread = np.random.default_rng(0).uniform(-0.32, 0.32, len(some)) * SWARM_ROWS
+    spread = np.random.default_rng(0).uniform(-0.32, 0.32, len(rows)) * SWARM_ROWS
     paths: dict[str, list[str]] = {}
     for place, name in enumerate(features):
         heights = (place + 0.5) * SWARM_ROWS + spread
         for value, height, tone in zip(
-            contributions[name], heights, _tones(some[name]), strict=True
+            contributions[name], heights, _tones(rows[name]), strict=True
         ):
             paths.setdefault(tone, []).append(f"M{scale.at(value):g} {height:.1f}h0")
     return Swarm(

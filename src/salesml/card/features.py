@@ -15,7 +15,6 @@ from salesml.training import TrainingResult
 
 __all__ = ["ConceptView", "FeatureView", "by_concept", "title_of"]
 
-MOST_EXPLAINED = 500  # rows of the test suffice for a mean
 BLANK = "○"
 _MOVE = re.compile(r"\{previous[^}]*\}[^{]*→\s*")
 # ends that say nothing once the value is gone: "所在地は○", "Prefecture: ○"
@@ -55,9 +54,7 @@ def by_concept(result: TrainingResult, sets: Sequence[FeatureSet]) -> list[Conce
 
     A feature of none of *sets* is a concept of its own.
     """
-    X = result.test.X
-    some = X.sample(min(len(X), MOST_EXPLAINED), random_state=0)
-    contributions = result.model.explain(some)
+    contributions = result.explained.contributions
     features = {name: f for each in sets for name, f in each.features.items()}
     titles = {name: words for each in sets for name, words in each.file.concepts.items()}
     groups: dict[str, list[str]] = {}

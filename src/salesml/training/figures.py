@@ -83,8 +83,7 @@ def _importance(axes: Axes, result: TrainingResult) -> None:
 
 
 def _contributions(axes: Axes, result: TrainingResult) -> None:
-    rows = result.test.X.sample(min(len(result.test.X), MOST_DOTS), random_state=0)
-    contributions = result.model.explain(rows)
+    rows, contributions = result.explained.head(MOST_DOTS)
     values = result.model.encoder_.transform(rows).matrix
     order = contributions.abs().mean().to_numpy().argsort(kind="stable")[-TOP:]
     spread = np.random.default_rng(0).uniform(-0.3, 0.3, len(rows))

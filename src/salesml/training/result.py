@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -14,7 +15,7 @@ from salesml.training.profit import Targeting
 from salesml.training.propensity import PropensityModel
 from salesml.training.segments import Segment
 
-__all__ = ["TrainingResult", "Verdict", "Window"]
+__all__ = ["Explained", "TrainingResult", "Verdict", "Window"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,23 @@ class Verdict:
     en: str
 
 
+class Explained(NamedTuple):
+    """Some rows of the test, drawn at random, and what each column adds to their log-odds."""
+
+    rows: pd.DataFrame
+    contributions: pd.DataFrame
+
+    @classmethod
+    def of(cls, model: PropensityModel, X: pd.DataFrame, most: int = 2000) -> Explained:
+        """Explain at most so many rows of *X*: they suffice for means and pictures."""
+        rows = X.sample(min(len(X), most), random_state=0)
+        return cls(rows, model.explain(rows))
+
+    def head(self, count: int) -> Explained:
+        """The first *count* rows."""
+        return Explained(self.rows.head(count), self.contributions.head(count))
+
+
 @dataclass(frozen=True)
 class TrainingResult:
     """A model to deploy, and how its like did on rows it had not seen.
@@ -74,7 +92,7 @@ class TrainingResult:
     targeting : what contacting the best-scored comes to.
     test_predictions : entity, as_of, y, probability, base_rate_probability, and rule_probability
         where there is a rule.
-    importance : feature, importance (mean absolute log-odds on test rows), largest first.
+    explained : some rows of the test and what each column adds to their log-odds by ``model``.
     training, testing, whole : what ``holdout_model`` learnt from, was tested on, and what ``model``
         learnt from.
     leaks : columns that alone tell the outcome -> their AUC.
@@ -98,7 +116,7 @@ class TrainingResult:
     segments: list[Segment]
     targeting: Targeting
     test_predictions: pd.DataFrame
-    importance: pd.DataFrame
+    explained: Explained
     verdict: Verdict
     warnings: list[str]
     leaks: dict[str | int, float]
@@ -108,6 +126,13 @@ class TrainingResult:
     testing: Window
     whole: Window
     test: TrainingData
+
+    @property
+    def importance(self) -> pd.DataFrame:
+        """``feature`` and ``importance``: mean absolute log-odds on test rows, largest first."""
+        mean = self.explained.contributions.abs().mean()
+        mean = mean.sort_values(ascending=False, kind="stable")
+        return pd.DataFrame({"feature": mean.index.map(str), "importance": mean.to_numpy()})
 
     @property
     def windows(self) -> dict[str, str]:

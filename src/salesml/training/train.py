@@ -17,7 +17,7 @@ from salesml.training.judge import RULE, Judged, judge
 from salesml.training.metrics import calibration_error, calibration_table, gain_curve
 from salesml.training.profit import rate_of, target
 from salesml.training.propensity import PropensityModel
-from salesml.training.result import TrainingResult, Window
+from salesml.training.result import Explained, TrainingResult, Window
 from salesml.training.segments import by_segment
 from salesml.training.split import group_folds, newest_dates
 from salesml.training.table import Floats, Ints
@@ -34,7 +34,6 @@ SETTINGS = (
     "random_state",
 )
 TEST_SHARE = 0.25  # of the rows
-MOST_EXPLAINED = 2000  # rows suffice for a mean of absolute contributions
 
 Progress = Callable[[str], None]
 Split = tuple[Ints, Ints, Literal["time", "groups"]]
@@ -112,7 +111,7 @@ def train(
         segments=segments,
         targeting=targeting,
         test_predictions=_predictions(test, judged),
-        importance=_importance(final, test.X),
+        explained=Explained.of(final, test.X),
         verdict=put_in_words(judged, Window.of(test), rule=baseline),
         warnings=list(dict.fromkeys(warnings)),
         leaks=holdout.leaks_ | final.leaks_,
@@ -226,12 +225,6 @@ def _predictions(test: TrainingData, judged: Judged) -> pd.DataFrame:
     )
     rule = judged.predictions.get(RULE)
     return rows if rule is None else rows.assign(rule_probability=rule)
-
-
-def _importance(model: PropensityModel, X: pd.DataFrame) -> pd.DataFrame:
-    some = X.sample(min(len(X), MOST_EXPLAINED), random_state=0)
-    mean = model.explain(some).abs().mean().sort_values(ascending=False, kind="stable")
-    return pd.DataFrame({"feature": mean.index.map(str), "importance": mean.to_numpy()})
 
 
 def _no_later_test(data: TrainingData, horizon: int) -> str:
