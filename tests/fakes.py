@@ -18,6 +18,20 @@ from salesml.store import Manifest, Store
 
 NOON = dt.datetime(2024, 6, 1, 12)
 WORDS = {"ja": "言葉", "en": "words"}
+# columns of ``activities`` and ``accounts`` as the store holds them
+EVENTS = {
+    "activity_id": "VARCHAR",
+    "account_id": "VARCHAR",
+    "amount": "DOUBLE",
+    "happened_at": "TIMESTAMP",
+    "known_at": "TIMESTAMP",
+}
+STATES = {
+    "account_id": "VARCHAR",
+    "segment": "VARCHAR",
+    "known_at": "TIMESTAMP",
+    "_deleted": "BOOLEAN",
+}
 
 
 class FakeCrm:

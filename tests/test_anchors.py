@@ -9,7 +9,19 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pytest
-from fakes import feature, feature_set, project, put, source, spine, state, store_of, task
+from fakes import (
+    EVENTS,
+    STATES,
+    feature,
+    feature_set,
+    project,
+    put,
+    source,
+    spine,
+    state,
+    store_of,
+    task,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,19 +38,6 @@ from salesml.labels import (
     sources_of,
 )
 
-EVENTS = {
-    "activity_id": "VARCHAR",
-    "account_id": "VARCHAR",
-    "amount": "DOUBLE",
-    "happened_at": "TIMESTAMP",
-    "known_at": "TIMESTAMP",
-}
-STATES = {
-    "account_id": "VARCHAR",
-    "segment": "VARCHAR",
-    "known_at": "TIMESTAMP",
-    "_deleted": "BOOLEAN",
-}
 # neither joined nor grouped by as_of: what a row may see must not depend on that
 BUYERS = """with newest as (
         select account_id, any_value(as_of) as today, max(happened_at) as last, sum(amount) as paid

@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pytest
-from fakes import feature, feature_set, project, put, source, spine, state, store_of
+from fakes import EVENTS, STATES, feature, feature_set, project, put, source, spine, state, store_of
 
 from salesml.config import Project
 from salesml.engine import one
@@ -15,19 +15,6 @@ from salesml.errors import FeatureError
 from salesml.features import FeatureSet, compute_set, look_ahead
 from salesml.features.compute import compute_joined
 
-EVENTS = {
-    "activity_id": "VARCHAR",
-    "account_id": "VARCHAR",
-    "amount": "DOUBLE",
-    "happened_at": "TIMESTAMP",
-    "known_at": "TIMESTAMP",
-}
-STATES = {
-    "account_id": "VARCHAR",
-    "segment": "VARCHAR",
-    "known_at": "TIMESTAMP",
-    "_deleted": "BOOLEAN",
-}
 READS = {
     "activities": {"columns": {"activity_id": "varchar", "amount": "double"}},
     "accounts": {"columns": {"segment": "varchar"}},

@@ -9,19 +9,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import tiny
-from typer.testing import CliRunner, Result
 
-from salesml import api, cli, learning
+from salesml import api, learning
 from salesml.errors import LabelError
 from salesml.pipeline import nightly
+from tests.commands.conftest import out, run
 
 pytestmark = pytest.mark.xdist_group("tiny")
 
 
 @pytest.fixture(autouse=True)
-def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch, _plain_terminal: None) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.delenv("FORCE_COLOR", raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -32,31 +31,6 @@ def two_nights(tiny_night: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     api.rollback("tiny", "away", root=root, now=tiny.NOW)
     nightly("tiny", tiny.NEXT.replace(day=3), root=root, now=tiny.NOW)
     return root
-
-
-@pytest.fixture
-def seen(two_nights: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory: the company, only looked at."""
-    monkeypatch.chdir(two_nights)
-    return two_nights
-
-
-@pytest.fixture
-def own(two_nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory: a copy of the company that may be changed."""
-    root = tiny.copy_of(two_nights, tmp_path / "company")
-    monkeypatch.chdir(root)
-    return root
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
-
-
-def out(*arguments: str) -> str:
-    result = run(*arguments)
-    assert result.exit_code == 0, result.stderr
-    return result.stdout
 
 
 # models ----------------------------------------------------------------------------------------

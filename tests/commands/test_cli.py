@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import tiny
-from typer.testing import CliRunner, Result
 
 from salesml import cli
 from salesml.pipeline import nightly
+from tests.commands.conftest import out, run
 
 pytestmark = pytest.mark.xdist_group("tiny")
 
@@ -25,12 +25,6 @@ COMMANDS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.delenv("FORCE_COLOR", raising=False)
-
-
 @pytest.fixture(scope="module")
 def two_nights(tiny_night: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small company after two nights; nothing here may change it."""
@@ -40,36 +34,10 @@ def two_nights(tiny_night: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture
-def seen(two_nights: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory: the company, only looked at."""
-    monkeypatch.chdir(two_nights)
-    return two_nights
-
-
-@pytest.fixture
-def own(two_nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory: a copy of the company that may be changed."""
-    root = tiny.copy_of(two_nights, tmp_path / "company")
-    monkeypatch.chdir(root)
-    return root
-
-
-@pytest.fixture
 def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory: the company before its first night."""
     monkeypatch.chdir(tiny.make_company(tmp_path))
     return tmp_path
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
-
-
-def out(*arguments: str) -> str:
-    """What a command that succeeds prints."""
-    result = run(*arguments)
-    assert result.exit_code == 0, result.stderr
-    return result.stdout
 
 
 def refusal(*arguments: str) -> str:
