@@ -57,3 +57,12 @@ def test_log_odds_are_the_inverse_and_finite() -> None:
 def test_log_losses_are_stable() -> None:
     losses = log_losses(np.array([1.0, 1.0, 0.0]), np.array([0.0, -800.0, -800.0]))
     assert losses == pytest.approx([np.log(2), 800, 0])
+
+
+def test_levels_of_blocks_that_judge_each_other_say_nothing_of_the_slope() -> None:
+    y, margin = drawn(20_000, 0.0, 1.0)
+    half = np.arange(len(y)) % 2
+    crossed = margin + np.where(half == 1, 1.5, -1.5)  # each is judged by the other's level
+    assert fit_calibration(y, crossed).b < 0.8
+    line = fit_calibration(y, crossed, half)
+    assert line == pytest.approx((0.0, 1.0), abs=0.06)

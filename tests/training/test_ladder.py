@@ -173,9 +173,9 @@ def test_break_in_the_data_is_judged_on_other_entities() -> None:
     learnt = prepared(replace(panel, X=X), dated=True)
     said: list[str] = []
     found = climbed(learnt, ["lightgbm"], said)
-    assert found.by_time == (found.chosen == "base_rate" or not said)
+    assert found.folds.by_time == (found.chosen == "base_rate" or not said)
     whole = ["compared on other entities instead" in text for text in said]
-    assert whole == [True] * (not found.by_time)
+    assert whole == [True] * (not found.folds.by_time)
 
 
 def test_candidates_learn_from_all_rows_and_are_calibrated_out_of_fold() -> None:
@@ -183,7 +183,7 @@ def test_candidates_learn_from_all_rows_and_are_calibrated_out_of_fold() -> None
     found = climbed(learnt, ["logistic"])
     assert list(found.trials) == ["base_rate", "rule", "logistic"]
     trial = found.trials["logistic"]
-    fitted = finish(trial, trial.margin, learnt, {})
+    fitted = finish(trial, found.folds, learnt, {})
     assert trial.recipe is not None
     assert fitted.candidate == trial.recipe.learn(learnt.sample.table, learnt.sample.y, {})
     assert fitted.calibration == fit_calibration(learnt.part.y, trial.margin)

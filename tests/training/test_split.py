@@ -5,7 +5,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from salesml.training.split import crossed_folds, group_folds, known_by, newest_dates, time_folds
+from salesml.training.split import (
+    crossed_folds,
+    date_blocks,
+    group_folds,
+    known_by,
+    newest_dates,
+    time_folds,
+)
 from salesml.training.table import Floats, Ints
 
 panels = st.builds(
@@ -124,7 +131,7 @@ def test_crossed_folds_share_neither_date_nor_entity(
 ) -> None:
     days, y = drawn
     clusters = np.unique(np.arange(len(y)) % entities, return_inverse=True)[1]
-    folds = crossed_folds(days, y, clusters, seed=0)
+    folds = crossed_folds(date_blocks(days), y, clusters, seed=0)
     for fold in folds:
         assert not set(days[fold.train]) & set(days[fold.valid])
         assert not set(clusters[fold.train]) & set(clusters[fold.valid])
@@ -134,5 +141,5 @@ def test_crossed_folds_share_neither_date_nor_entity(
 
 def test_a_single_date_leaves_nothing_to_learn_from_on_others() -> None:
     y = np.tile([0.0, 1.0], 20)
-    folds = crossed_folds(np.zeros(40, dtype=int), y, np.arange(40), seed=0)
+    folds = crossed_folds(date_blocks(np.zeros(40, dtype=int)), y, np.arange(40), seed=0)
     assert [len(fold.train) for fold in folds] == [0] * 5

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from salesml.training.table import Floats
+from salesml.training.table import Floats, Ints
 
 __all__ = ["IDENTITY", "Calibration", "fit_calibration", "log_losses", "log_odds"]
 
@@ -43,29 +43,41 @@ def log_losses(y: Floats, margin: Floats) -> Floats:
 
 
 def fit_calibration(
-    y: Floats, margin: Floats, *, shrunk: bool = True, stretch: bool = True
+    y: Floats,
+    margin: Floats,
+    blocks: Ints | None = None,
+    *,
+    shrunk: bool = True,
+    stretch: bool = True,
 ) -> Calibration:
     """Fit Platt's line to margins of rows that were not learnt from.
 
     Few rows move it little from the identity (unless *shrunk* is False): shift and slope have
     normal priors around it. Without *stretch* the slope stays 1, as it must for equal margins.
+    Each of *blocks*, numbered from 0, has a shift of its own, whose mean is kept: where each was
+    judged by models of the others, what their levels differ by adds up to nothing, and says
+    nothing of the slope.
     """
     if len(y) == 0:
         return IDENTITY
+    own = np.zeros(len(y), dtype=np.int64) if blocks is None else blocks
     centre = float(margin.mean())
     spread = margin - centre
-    prior = np.array([SHIFT_PRIOR, STRETCH_PRIOR]) ** -2 if shrunk else np.zeros(2)
+    count = int(own.max()) + 1
+    deviations = np.append(np.full(count, SHIFT_PRIOR), STRETCH_PRIOR)
+    prior = deviations**-2 if shrunk else np.zeros(count + 1)
     reach = 5 if stretch and np.ptp(margin) > 0 else 0
 
     def loss(point: Floats) -> tuple[float, Floats]:
-        shift, slope = float(point[0]), float(np.exp(point[1]))
-        line = centre + shift + slope * spread
+        slope = float(np.exp(point[-1]))
+        line = centre + point[own] + slope * spread
         error = np.asarray(expit(line) - y)
-        gradient = np.array([error.sum(), (error * spread).sum() * slope])
+        shifts = np.bincount(own, weights=error, minlength=count)
+        gradient = np.append(shifts, (error * spread).sum() * slope)
         value = log_losses(y, line).sum() + (prior * point**2).sum() / 2
         return float(value), gradient + prior * point
 
-    bounds = [(-10, 10), (-reach, reach)]
-    best = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=bounds)
-    b = float(np.exp(best.x[1]))
-    return Calibration(centre + float(best.x[0]) - b * centre, b)
+    bounds = [(-10, 10)] * count + [(-reach, reach)]
+    best = minimize(loss, np.zeros(count + 1), jac=True, method="L-BFGS-B", bounds=bounds)
+    b = float(np.exp(best.x[-1]))
+    return Calibration(centre + float(best.x[:-1].mean()) - b * centre, b)

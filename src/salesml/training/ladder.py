@@ -17,8 +17,8 @@ from salesml.training.logistic import try_logistic
 from salesml.training.preparation import Prepared, Sample
 from salesml.training.rule import try_rule
 from salesml.training.selection import choose
-from salesml.training.split import Fold, crossed_folds, group_folds, time_folds
-from salesml.training.table import Floats
+from salesml.training.split import Fold, crossed_folds, date_blocks, group_folds, time_folds
+from salesml.training.table import Floats, Ints
 from salesml.training.tuning import Budget, try_boosting
 
 __all__ = ["LADDER", "Climb", "Fitted", "Folds", "climb", "finish", "folds_of", "learn_again"]
@@ -29,10 +29,14 @@ SCORE_RANGE = 49  # points between the average's 50 and the best score
 
 
 class Folds(NamedTuple):
-    """The folds, and whether each judges on newer dates than it learns from."""
+    """The folds, and whether each judges on newer dates than it learns from.
+
+    ``blocks`` number each row's run of dates, where folds judge on older dates as well.
+    """
 
     folds: list[Fold]
     by_time: bool
+    blocks: Ints | None = None
 
     def calibrated(self, name: str, margin: Floats, y: Floats) -> Floats:
         """Return *margin*, each fold calibrated on the others: by time, on the older ones."""
@@ -40,9 +44,21 @@ class Folds(NamedTuple):
         for k, fold in enumerate(self.folds):
             others = self.folds[:k] if self.by_time else self.folds[:k] + self.folds[k + 1 :]
             rows = np.concatenate([np.arange(0), *(other.valid for other in others)])
-            line = calibration_of(name, y[rows], margin[rows])
+            line = self.calibration(name, margin, y, rows)
             result[fold.valid] = line.a + line.b * margin[fold.valid]
         return result
+
+    def calibration(
+        self, name: str, margin: Floats, y: Floats, rows: Ints | None = None
+    ) -> Calibration:
+        """Return the calibration of candidate *name* by *rows*, by default all that were judged.
+
+        The base rate follows a drift too, else any model would beat it by doing just that.
+        """
+        chosen = np.flatnonzero(~np.isnan(margin)) if rows is None else rows
+        blocks = None if self.blocks is None else self.blocks[chosen]
+        stretch = name != "base_rate"
+        return fit_calibration(y[chosen], margin[chosen], blocks, stretch=stretch)
 
 
 @dataclass(frozen=True)
@@ -56,16 +72,13 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Climb:
-    """What came of all candidates; ``margins`` are calibrated and out of fold.
-
-    ``by_time``: they were judged on newer dates.
-    """
+    """What came of all candidates; ``margins`` are calibrated and out of fold."""
 
     trials: dict[str, Trial]
     margins: dict[str, Floats]
     chosen: str
     leaderboard: pd.DataFrame
-    by_time: bool
+    folds: Folds
 
     def rule_warnings(self) -> list[str]:
         """Say so where no model does better than the score by rules."""
@@ -90,7 +103,6 @@ class Climb:
 def folds_of(sample: Sample, embargo: int, seed: int, warn: Callable[[str], None]) -> Folds:
     """Return folds by time where there are dates, else folds that keep entities whole."""
     y, rows = sample.y, np.arange(len(sample.y))
-    folds: list[Fold] = []
     if sample.days is not None:
         folds = time_folds(sample.days, y, embargo)
         if folds:
@@ -99,9 +111,11 @@ def folds_of(sample: Sample, embargo: int, seed: int, warn: Callable[[str], None
             "The dates span too little time to judge on newer dates while learning; "
             "candidates were compared on other entities and, where possible, other dates instead."
         )
-        folds = _learnable(crossed_folds(sample.days, y, sample.clusters, seed), y)
-    if not folds:
-        folds = _learnable(group_folds(y, sample.clusters, seed), y)
+        blocks = date_blocks(sample.days)
+        folds = _learnable(crossed_folds(blocks, y, sample.clusters, seed), y)
+        if folds:
+            return Folds(folds, by_time=False, blocks=blocks)
+    folds = _learnable(group_folds(y, sample.clusters, seed), y)
     if not folds:
         warn(
             "So few entities hold all positives or negatives that candidates were compared on "
@@ -140,7 +154,7 @@ def climb(
     wanted = _known(candidates) if learnt.varies else ()
     folds = folds_of(learnt.part, embargo, budget.seed, warn)
     found = _judge(learnt, folds, wanted, directions, budget)
-    if not folds.by_time or found.chosen != "base_rate" or len(found.trials) == 1:
+    if not found.folds.by_time or found.chosen != "base_rate" or len(found.trials) == 1:
         return found
     undated = replace(learnt.part, days=None)
     again = _judge(
@@ -182,7 +196,7 @@ def _judge(
     margins = {trial.name: folds.calibrated(trial.name, trial.margin, y) for trial in trials}
     chosen, board = choose(trials, margins, y, part.clusters)
     by_name = {trial.name: trial for trial in trials}
-    return Climb(by_name, margins, chosen, board, folds.by_time)
+    return Climb(by_name, margins, chosen, board, folds)
 
 
 def _known(candidates: Sequence[str]) -> Sequence[str]:
@@ -197,11 +211,10 @@ def _known(candidates: Sequence[str]) -> Sequence[str]:
 
 
 def finish(
-    trial: Trial, margin: Floats, learnt: Prepared, simpler: Mapping[str, Candidate]
+    trial: Trial, folds: Folds, learnt: Prepared, simpler: Mapping[str, Candidate]
 ) -> Fitted:
-    """Learn from all rows; calibrate by *margin*, out of fold on the part compared on."""
-    judged = ~np.isnan(margin)
-    line = calibration_of(trial.name, learnt.part.y[judged], margin[judged])
+    """Learn from all rows; calibrate by the margins out of *folds*."""
+    line = folds.calibration(trial.name, trial.margin, learnt.part.y)
     return learn_again(trial, line, learnt, simpler)
 
 
@@ -215,14 +228,6 @@ def learn_again(
     assert trial.recipe is not None
     candidate = trial.recipe.learn(learnt.sample.table, learnt.sample.y, simpler or {})
     return Fitted(candidate, calibration, _score_slope(candidate, learnt.sample))
-
-
-def calibration_of(name: str, y: Floats, margin: Floats) -> Calibration:
-    """Return the calibration of candidate *name*.
-
-    The base rate follows a drift too, else any model would beat it by doing just that.
-    """
-    return fit_calibration(y, margin, stretch=name != "base_rate")
 
 
 def _score_slope(candidate: Candidate, sample: Sample) -> float:

@@ -123,13 +123,13 @@ class PropensityModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             budget=self._budget(),
             warn=self.warnings_.append,
         )
-        self.by_time_ = found.by_time
+        self.by_time_ = found.folds.by_time
         self.trials_, self.leaderboard_ = found.trials, found.leaderboard
         self.fitted_: dict[str, Fitted] = {}
         for name, trial in found.trials.items():
             if trial.recipe:
                 simpler = {each: fitted.candidate for each, fitted in self.fitted_.items()}
-                self.fitted_[name] = finish(trial, trial.margin, learnt, simpler)
+                self.fitted_[name] = finish(trial, found.folds, learnt, simpler)
         self._use(found.chosen)
         self.out_of_fold_ = learnt.out_of_fold(found.margins)
         self.warnings_ += found.rule_warnings()

@@ -8,7 +8,15 @@ import numpy as np
 
 from salesml.training.table import Bools, Floats, Ints
 
-__all__ = ["Fold", "crossed_folds", "group_folds", "known_by", "newest_dates", "time_folds"]
+__all__ = [
+    "Fold",
+    "crossed_folds",
+    "date_blocks",
+    "group_folds",
+    "known_by",
+    "newest_dates",
+    "time_folds",
+]
 
 FIRST_TRAINING_SHARE = 0.4  # of the rows lie before the first validation date
 # of the rows a fold must learn from: a model of much fewer, or of a time long gone, tells nothing
@@ -65,19 +73,23 @@ def group_folds(y: Floats, clusters: Ints, seed: int, count: int = 5) -> list[Fo
     return [Fold(_rows(fold != k), _rows(fold == k)) for k in range(count) if (fold == k).any()]
 
 
-def crossed_folds(days: Ints, y: Floats, clusters: Ints, seed: int, blocks: int = 3) -> list[Fold]:
-    """Return folds that judge on other entities and other dates than they learn from.
+def date_blocks(days: Ints, count: int = 3) -> Ints:
+    """Return the number of each row's run of dates, of *count* runs of about as many rows."""
+    _, position = np.unique(days, return_inverse=True)
+    runs = np.floor(_share_before(position) * count)
+    return np.asarray(np.unique(runs, return_inverse=True)[1][position], dtype=np.int64)
+
+
+def crossed_folds(blocks: Ints, y: Floats, clusters: Ints, seed: int) -> list[Fold]:
+    """Return folds that judge on other entities and other *blocks* of dates than they learn from.
 
     For a history too short for `time_folds`: rows of one date share what happened that day, so a
     model judged on the dates it learnt from looks better than it will be on new ones.
     """
-    _, position = np.unique(days, return_inverse=True)
-    block = np.floor(_share_before(position) * blocks)[position]
     return [
-        Fold(fold.train[block[fold.train] != each], fold.valid[block[fold.valid] == each])
+        Fold(fold.train[blocks[fold.train] != each], fold.valid[blocks[fold.valid] == each])
         for fold in group_folds(y, clusters, seed)
-        for each in np.unique(block)
-        if (block[fold.valid] == each).any()
+        for each in np.unique(blocks[fold.valid])
     ]
 
 
