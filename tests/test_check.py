@@ -333,6 +333,13 @@ def test_a_bucket_that_holds_somebody_is_found(root: Path, con: duckdb.DuckDBPyC
     assert "looks ahead" in problem(root).what
 
 
+def test_a_value_by_amount_of_a_population_without_one(root: Path) -> None:
+    value = {"contact": -3000, "positive": "0.1 * amount", "negative": 0}
+    tiny.change(root, TASK, "value", value)
+    tiny.change(root, TASK, "population", "select account_id from accounts")
+    assert "value needs an amount" in str(problem(root))
+
+
 def test_a_population_that_does_not_run(root: Path) -> None:
     tiny.change(root, TASK, "population", "select account_id, size from accounts")
     error = problem(root)

@@ -32,7 +32,7 @@ from salesml.learning import first_known
 from salesml.pipeline import export_rows, target_of
 from salesml.run import Tell
 from salesml.scoring import buckets_of, no_scores, store_of
-from salesml.training import leak_warnings
+from salesml.training import leak_warnings, require_amount
 from salesml.wiring import declared_types, require_wired
 
 __all__ = ["CheckReport", "check"]
@@ -200,6 +200,7 @@ class _Checking:
         with self.report.step(f"task {task.name}: population and outcome"):
             require_rows(self.store, task, sources_of(self.con, self.project, task))
             spine, bucket = self._spine(task)
+            require_amount(task.value, "amount" in spine)
             outcome = outcomes(
                 self.con,
                 self.project,

@@ -75,11 +75,11 @@ class FeatureError(SalesmlError):
     """A feature set does not bind, breaks its own examples, or looks ahead."""
 
 
-class LabelError(SalesmlError):
+class LabelError(SalesmlError, ValueError):
     """There is nothing to learn from: no rows, one class only, or too few positives."""
 
 
-class ModelError(SalesmlError):
+class ModelError(SalesmlError, ValueError):
     """A model is missing, was changed by hand, or does not fit the data it is given."""
 
 

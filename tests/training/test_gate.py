@@ -43,7 +43,7 @@ def test_better_model_is_promoted(result: TrainingResult) -> None:
     assert decision.comparison.gain.low > 0
     assert decision.comparison.rows == 360
     assert decision.comparison.entities == 120
-    assert decision.reasons[0].startswith("Better than the champion: log loss lower by 0.")
+    assert decision.reasons[0].startswith("Better than the champion: gain in log loss +0.")
     assert "on 360 common rows of 120 entities" in decision.reasons[0]
 
 
@@ -125,7 +125,7 @@ def ruled(result: TrainingResult, blur: float) -> TrainingResult:
 def test_model_must_beat_the_rule_as_clearly_as_the_champion(result: TrainingResult) -> None:
     refused = decide(ruled(result, 0.97), champion(result, 0))
     assert not refused.promote
-    assert refused.reasons[0].startswith("Not clearly better than the rule (health): log loss")
+    assert refused.reasons[0].startswith("Not clearly better than the rule (health): gain in log")
     assert refused.reasons[-1].startswith("Better than the champion")
     assert decide(ruled(result, 0), champion(result, 0)).promote
 

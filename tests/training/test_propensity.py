@@ -248,6 +248,8 @@ def test_most_important_columns_are_shown_first(model: PropensityModel, data: Tr
     assert first["other"].to_numpy() == pytest.approx(whole[[NOISE, SEGMENT]].sum(axis=1))
     assert first.index.equals(data.X.index)
     pd.testing.assert_frame_equal(model.explain(data.X, top=3), whole)
+    with pytest.raises(ModelError, match="At least one column"):
+        model.explain(data.X, top=0)
 
 
 def test_leaderboard_tells_what_each_candidate_is_worth(model: PropensityModel) -> None:

@@ -94,7 +94,7 @@ def _against_champion(comparison: Comparison, better: bool) -> Words:
     return Words(
         ja=f"{word_ja}: 共通の{rows:,}行（{entities:,}件）で対数損失の改善幅{gain.value:.4f}"
         f"（95%区間 {gain.low:.4f}〜{gain.high:.4f}）。",
-        en=f"{word} than the champion: log loss lower by {gain.value:.4f} (95 % interval "
+        en=f"{word} than the champion: gain in log loss {gain.value:+.4f} (95 % interval "
         f"{gain.low:.4f} to {gain.high:.4f}) on {rows:,} common rows of {entities:,} entities.",
     )
 
@@ -116,8 +116,8 @@ def _rule_flaw(result: TrainingResult) -> list[Words]:
         Words(
             ja=f"ルール（{result.rule}）より明らかに優れているとは言えません: "
             f"対数損失の改善幅{gain.value:.4f}（95%区間 {gain.low:.4f}〜{gain.high:.4f}）。",
-            en=f"Not clearly better than the rule ({result.rule}): log loss lower by "
-            f"{gain.value:.4f} (95 % interval {gain.low:.4f} to {gain.high:.4f}).",
+            en=f"Not clearly better than the rule ({result.rule}): gain in log loss "
+            f"{gain.value:+.4f} (95 % interval {gain.low:.4f} to {gain.high:.4f}).",
         )
     ]
 

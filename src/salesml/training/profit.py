@@ -27,6 +27,7 @@ __all__ = [
     "cuts_at",
     "profit_curve",
     "rate_of",
+    "require_amount",
     "row_values",
     "target",
 ]
@@ -171,6 +172,17 @@ def rate_of(window: TrainingData, days: Ints, capacity: Capacity | None) -> Rate
     return Rate(len(own) * capacity.period / covered, capacity.per)
 
 
+def require_amount(value: Value | None, has_amount: bool) -> None:
+    """Raise ConfigError if *value* needs an amount and the population has none."""
+    if value is not None and value.needs_amount and not has_amount:
+        raise ConfigError(
+            "The task's value needs an amount, and its population has none.",
+            received=f"positive: {value.positive}, negative: {value.negative}",
+            where="value",
+            fix="Select `amount` in the population, or give a fixed sum.",
+        )
+
+
 def row_values(data: TrainingData, value: Value) -> Floats:
     """Return what contacting each row brings, shape (n,); an unknown amount counts as 0.
 
@@ -179,13 +191,7 @@ def row_values(data: TrainingData, value: Value) -> Floats:
     ConfigError
         If *value* needs an amount and the data have none.
     """
-    if value.needs_amount and data.amount is None:
-        raise ConfigError(
-            "The task's value needs an amount, and its population has none.",
-            received=f"positive: {value.positive}, negative: {value.negative}",
-            where="value",
-            fix="Select `amount` in the population, or give a fixed sum.",
-        )
+    require_amount(value, data.amount is not None)
     amount = np.zeros(len(data.X)) if data.amount is None else np.nan_to_num(_numbers(data.amount))
     sides = {1: value.positive, 0: value.negative}
     worth = {side: w.fixed + w.of_amount * amount for side, w in sides.items()}

@@ -207,16 +207,20 @@ class PropensityModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Return what each column adds to the log-odds, shape (n, columns), index as X.
 
         Row sums + ``expected_value_`` are the margin. With *top*, only that many columns are
-        shown, the most important first, and one called "other" holds the sum of the rest.
+        shown, the most important first, and one called "other" holds the sum of the rest
+        ("other_" where a column has that name). Raises ModelError where *top* is below 1.
         """
         fitted = self._require_fitted()
+        if top is not None and top < 1:
+            raise ModelError("At least one column is shown.", received=f"top={top}")
         frame = as_frame(X, self.encoder_.names)
         contributions = fitted.candidate.contributions(self.encoder_.transform(frame))
         explained = pd.DataFrame(contributions, index=frame.index, columns=self.encoder_.names)
         if top is None or top >= explained.shape[1]:
             return explained
         order = explained.abs().mean().sort_values(ascending=False, kind="stable").index
-        rest = explained[order[top:]].sum(axis=1).rename("other")
+        name = "other_" if "other" in explained.columns else "other"
+        rest = explained[order[top:]].sum(axis=1).rename(name)
         return pd.concat([explained[order[:top]], rest], axis=1)
 
     def unseen(self, X: Any) -> dict[str, list[str]]:

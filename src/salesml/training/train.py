@@ -15,7 +15,7 @@ from salesml.training.inputs import enough_of_both
 from salesml.training.intervals import Interval
 from salesml.training.judge import RULE, Judged, judge
 from salesml.training.metrics import calibration_error, calibration_table, gain_curve
-from salesml.training.profit import rate_of, target
+from salesml.training.profit import rate_of, require_amount, target
 from salesml.training.propensity import PropensityModel
 from salesml.training.result import Explained, TrainingResult, Window
 from salesml.training.segments import by_segment
@@ -68,6 +68,7 @@ def train(
     say = progress or (lambda _: None)
     model = model_of(settings, horizon_days)
     _require_column(data, baseline)
+    require_amount(value, data.amount is not None)
     train_rows, test_rows, split = split_rows(data, model, horizon_days, test_share)
     training, test = data.take(train_rows), data.take(test_rows)
     say(f"learning from {Window.of(training)}")
