@@ -59,3 +59,9 @@ def first_night(sample_root: Path) -> NightlyResult:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("salesml.training.tuning.MOST_SETTINGS", SHIPPED_SETTINGS)
         return nightly("sample", dt.date(2026, 6, 1), root=sample_root, now=NOW)
+
+
+@pytest.fixture
+def own_root(first_night: NightlyResult, sample_root: Path, tmp_path: Path) -> Path:  # noqa: ARG001
+    """A copy of the sample after its first night, to run more nights in."""
+    return Path(shutil.copytree(sample_root, tmp_path / "own", symlinks=True))

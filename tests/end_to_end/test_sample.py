@@ -178,51 +178,47 @@ def _features(root: Path, task_name: str) -> pd.DataFrame:
     return pd.concat([shown, values], axis=1)
 
 
-@pytest.mark.usefixtures("first_night")
-def test_the_same_night_again_changes_nothing(sample_root: Path) -> None:
-    before = _content(_crm(sample_root))
-    again = nightly("sample", FIRST, root=sample_root, now=NOW)
+def test_the_same_night_again_changes_nothing(own_root: Path) -> None:
+    before = _content(_crm(own_root))
+    again = nightly("sample", FIRST, root=own_root, now=NOW)
     assert all(task.trained is None for task in again.tasks)
     assert sum(result.written for result in again.exports) == 0
     assert all(read.new_rows == 0 for read in again.reads)
-    assert _content(_crm(sample_root)) == before
+    assert _content(_crm(own_root)) == before
 
 
-@pytest.mark.usefixtures("first_night")
-def test_a_dry_run_shows_changes_and_writes_none(sample_root: Path) -> None:
-    before = _content(_crm(sample_root))
-    dry = nightly("sample", FIRST + dt.timedelta(1), root=sample_root, now=NOW, dry_run=True)
+def test_a_dry_run_shows_changes_and_writes_none(own_root: Path) -> None:
+    before = _content(_crm(own_root))
+    dry = nightly("sample", FIRST + dt.timedelta(1), root=own_root, now=NOW, dry_run=True)
     assert sum(result.written for result in dry.exports) > 0
     assert all(result.changes for result in dry.exports if result.written)
-    assert _content(_crm(sample_root)) == before
+    assert _content(_crm(own_root)) == before
 
 
-@pytest.mark.usefixtures("first_night")
-def test_the_next_night_writes_only_what_changed(sample_root: Path) -> None:
+def test_the_next_night_writes_only_what_changed(own_root: Path) -> None:
     day = FIRST + dt.timedelta(2)
-    night = nightly("sample", day, root=sample_root, now=NOW)
+    night = nightly("sample", day, root=own_root, now=NOW)
     assert all(task.trained is None for task in night.tasks)
     accounts = next(result for result in night.exports if result.target == "accounts")
     assert 0 < accounts.written < accounts.total
     assert accounts.unchanged == accounts.total - accounts.written
-    now_scored = api.scores("sample", "churn", as_of=day, root=sample_root)
-    last = api.scores("sample", "churn", as_of=FIRST + dt.timedelta(1), root=sample_root)
+    now_scored = api.scores("sample", "churn", as_of=day, root=own_root)
+    last = api.scores("sample", "churn", as_of=FIRST, root=own_root)
     both = now_scored.merge(last, on="account_id", suffixes=("", "_before"))
     assert (both["change"] == both["score"] - both["score_before"]).all()
 
 
-@pytest.mark.usefixtures("first_night")
-def test_an_earlier_date_uses_no_later_model_and_overwrites_nothing(sample_root: Path) -> None:
-    before = _content(_crm(sample_root))
+def test_an_earlier_date_uses_no_later_model_and_overwrites_nothing(own_root: Path) -> None:
+    before = _content(_crm(own_root))
     early = dt.date(2025, 11, 1)
-    night = nightly("sample", early, root=sample_root, now=NOW)
+    night = nightly("sample", early, root=own_root, now=NOW)
     for task in night.tasks:
         assert task.champion.as_of <= early
         assert task.champion.windows["test_to"] < str(early)
     for result in night.exports:
         assert result.older > 0
         assert result.older + result.unchanged == result.total
-    assert _content(_crm(sample_root)) == before
+    assert _content(_crm(own_root)) == before
 
 
 @pytest.mark.usefixtures("first_night")
@@ -248,32 +244,24 @@ def test_a_date_in_the_future_is_refused(sample_root: Path) -> None:
         nightly("sample", far, root=sample_root, now=NOW)
 
 
-@pytest.mark.usefixtures("first_night")
-def test_a_lost_file_of_the_store_stops_the_run(sample_root: Path) -> None:
-    lost = next((sample_root / "var" / "sample" / "data" / "usage").rglob("*.parquet"))
-    kept = lost.rename(lost.with_suffix(".lost"))
-    try:
-        with pytest.raises(SourceError, match="usage is not as it was written"):
-            nightly("sample", FIRST, root=sample_root, now=NOW)
-    finally:
-        kept.rename(lost)
+def test_a_lost_file_of_the_store_stops_the_run(own_root: Path) -> None:
+    lost = next((own_root / "var" / "sample" / "data" / "usage").rglob("*.parquet"))
+    lost.unlink()
+    with pytest.raises(SourceError, match="usage is not as it was written"):
+        nightly("sample", FIRST, root=own_root, now=NOW)
 
 
-@pytest.mark.usefixtures("first_night")
-def test_a_champion_whose_features_are_gone_is_trained_anew(sample_root: Path) -> None:
-    path = sample_root / "configs" / "sample" / "tasks" / "win.yml"
+def test_a_champion_whose_features_are_gone_is_trained_anew(own_root: Path) -> None:
+    path = own_root / "configs" / "sample" / "tasks" / "win.yml"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("account_engagement, ", ""), encoding="utf-8")
     day = FIRST + dt.timedelta(4)
-    try:
-        night = nightly("sample", day, root=sample_root, now=NOW, dry_run=True)
-    finally:
-        path.write_text(text, encoding="utf-8")
+    night = nightly("sample", day, root=own_root, now=NOW, dry_run=True)
     churn, _, win = night.tasks
     assert churn.trained is None
     assert win.trained is not None
     assert win.trained.decision.promote
-    taken, champion = api.rollback("sample", "win", root=sample_root, now=NOW)
+    taken, champion = api.rollback("sample", "win", root=own_root, now=NOW)
     assert taken.version == win.champion.version
     assert champion.version < taken.version
 
@@ -285,12 +273,11 @@ def test_too_few_positives_are_counted(sample_root: Path) -> None:
         api.train("sample", "churn", as_of=early, root=sample_root, now=NOW)
 
 
-@pytest.mark.usefixtures("first_night")
-def test_training_again_on_the_same_data_keeps_the_champion(sample_root: Path) -> None:
-    before = _champion(sample_root)
-    again = api.train("sample", "win", as_of=FIRST, root=sample_root, now=NOW)
+def test_training_again_on_the_same_data_keeps_the_champion(own_root: Path) -> None:
+    before = _champion(own_root)
+    again = api.train("sample", "win", as_of=FIRST, root=own_root, now=NOW)
     assert not again.decision.promote
-    assert _champion(sample_root) == before != again.version.version
+    assert _champion(own_root) == before != again.version.version
 
 
 def _champion(root: Path) -> int:
