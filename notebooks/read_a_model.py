@@ -95,21 +95,14 @@ print(table.round(3).to_string(index=False))
 # ## 2. What it learnt
 #
 # `explain` gives exact SHAP values in log-odds: for each row, what each feature adds to the
-# average. They are what reasons are made of. The plots of the shap library take them as they are;
-# texts and categories are shown as numbers.
+# average. They are what reasons are made of. `explanation` holds the same for the plots of the shap
+# library.
 
 # %%
 model, X = result.holdout_model, result.test.X
 if model.chosen_ == "base_rate":  # then nothing has a contribution
     model = model.with_candidate("lightgbm")
-values = model.explain(X)
-numbers = X.apply(lambda c: c if c.dtype.kind in "fib" else c.astype("category").cat.codes)
-explanation = shap.Explanation(
-    values=values.to_numpy(),
-    base_values=np.full(len(X), model.expected_value_),
-    data=numbers.to_numpy(dtype=float),
-    feature_names=list(X.columns),
-)
+values, explanation = model.explain(X), model.explanation(X)
 # they add up: the average and all contributions are the model's log-odds
 assert np.allclose(values.sum(axis=1) + model.expected_value_, model.margin(X), atol=1e-6)
 

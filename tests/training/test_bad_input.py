@@ -385,6 +385,7 @@ def test_model_that_learnt_nothing_says_so(tmp_path: Path) -> None:
         lambda: fresh.with_candidate("logistic"),
         lambda: fresh.save(tmp_path / "model"),
         lambda: fresh.explain(X),
+        lambda: fresh.explanation(X),
     ]
     for ask in asks:
         with pytest.raises(ModelError, match="not learnt anything"):

@@ -252,6 +252,28 @@ def test_most_important_columns_are_shown_first(model: PropensityModel, data: Tr
         model.explain(data.X, top=0)
 
 
+@pytest.mark.filterwarnings("ignore")  # shap's and matplotlib's own
+def test_explanation_suits_the_plots_of_shap(model: PropensityModel, data: TrainingData) -> None:
+    X = data.X[[SEGMENT, NOISE, LOGINS]].assign(extra=1).tail(50)  # another order, one too many
+    for name in ("logistic", "lightgbm", "blend"):
+        other = model.with_candidate(name)
+        found = other.explanation(X)
+        assert found.feature_names == [LOGINS, NOISE, SEGMENT]
+        assert (found.values == other.explain(X).to_numpy()).all()
+        assert found.values.sum(axis=1) + found.base_values == pytest.approx(other.margin(X))
+    assert found.data.dtype == np.float64
+    assert found.data[:, 0] == pytest.approx(X[LOGINS])
+    assert found[3].display_data[2] == X[SEGMENT].iloc[3]
+    import matplotlib.pyplot as plt
+    import shap
+
+    plt.switch_backend("Agg")
+    shap.plots.beeswarm(found, show=False)
+    shap.plots.waterfall(found[0], show=False)
+    shap.plots.scatter(found[:, 2], show=False)
+    plt.close("all")
+
+
 def test_leaderboard_tells_what_each_candidate_is_worth(model: PropensityModel) -> None:
     board = model.leaderboard_.set_index("candidate")
     assert list(board.index) == list(LADDER)

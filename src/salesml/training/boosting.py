@@ -11,6 +11,7 @@ import lightgbm as lgb
 import numpy as np
 
 from salesml.training.candidates import Candidate
+from salesml.training.shap_values import tree_contributions
 from salesml.training.split import Fold
 from salesml.training.table import Floats, Table
 
@@ -47,13 +48,16 @@ class Boosted:
 
     def margin(self, table: Table) -> Floats:
         """Return log-odds, shape (n,)."""
-        return self._mean(table, raw_score=True)
+        total = np.zeros(len(table))
+        if len(table):  # LightGBM refuses none
+            for booster, weight in zip(self.boosters, self.weights, strict=True):
+                found = booster.predict(table.matrix, num_threads=self.threads, raw_score=True)
+                total += weight * np.asarray(found)
+        return total
 
     def contributions(self, table: Table) -> Floats:
         """Return exact SHAP values, shape (n, columns)."""
-        if not len(table):
-            return np.zeros((0, table.width))
-        return self._mean(table, pred_contrib=True)[:, :-1]
+        return tree_contributions(self.boosters, self.weights, table.matrix, self.threads)
 
     def dump(self, directory: Path) -> dict[str, Any]:
         """Write one text file a booster."""
@@ -67,15 +71,6 @@ class Boosted:
         files = [directory / f"booster_{number}.txt" for number in range(len(stored["weights"]))]
         boosters = [lgb.Booster(model_file=file) for file in files]
         return cls.of(boosters, stored["weights"], width, threads)
-
-    def _mean(self, table: Table, **kind: bool) -> Floats:
-        if not len(table):
-            return np.zeros(0)
-        total: Any = 0.0
-        for booster, weight in zip(self.boosters, self.weights, strict=True):
-            predicted = booster.predict(table.matrix, num_threads=self.threads, **kind)
-            total = total + weight * np.asarray(predicted, dtype=np.float64)
-        return np.asarray(total, dtype=np.float64)
 
 
 class Member(NamedTuple):

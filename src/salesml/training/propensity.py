@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,9 @@ from salesml.training.persistence import restore, store
 from salesml.training.preparation import Prepared, prepare
 from salesml.training.table import Floats, Ints
 from salesml.training.tuning import Budget
+
+if TYPE_CHECKING:
+    import shap
 
 __all__ = ["LADDER", "PropensityModel"]
 
@@ -222,6 +225,25 @@ class PropensityModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         name = "other_" if "other" in explained.columns else "other"
         rest = explained[order[top:]].sum(axis=1).rename(name)
         return pd.concat([explained[order[:top]], rest], axis=1)
+
+    def explanation(self, X: Any) -> shap.Explanation:
+        """Return what `explain` does as an object of shap, which all of its plots take.
+
+        ``values``, shape (n, columns), and ``base_values``, shape (n,), are log-odds; ``data`` is
+        X as the model reads it, categories and dates as numbers, and ``display_data`` X itself.
+        """
+        fitted = self._require_fitted()
+        frame = as_frame(X, self.encoder_.names)
+        table = self.encoder_.transform(frame)
+        import shap  # takes a second, and only plots need it
+
+        return shap.Explanation(
+            values=fitted.candidate.contributions(table),
+            base_values=np.full(len(table), self.expected_value_),
+            data=table.matrix,
+            display_data=frame[self.encoder_.names].to_numpy(dtype=object),
+            feature_names=[str(name) for name in self.encoder_.names],
+        )
 
     def unseen(self, X: Any) -> dict[str, list[str]]:
         """Return, by column, the categories in X that training never saw."""
