@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PROJECT ?= sample
 AS_OF ?=
 
-.PHONY: nightly test lint notebooks clean
+.PHONY: nightly test lint notebooks screenshot clean
 
 nightly: $(VENV)/.runtime
 ifeq ($(PROJECT),sample)
@@ -26,6 +26,10 @@ notebooks: $(VENV)/.dev
 	@for each in notebooks/*.py; do \
 		echo "$$each" && MPLBACKEND=Agg $(BIN)/python $$each || exit 1; \
 	done
+
+# the picture in the README: two nights of the sample, a week apart, in a scratch folder
+screenshot: $(VENV)/.dev
+	$(BIN)/python -m tests.browser.screenshot docs/report.png
 
 clean:
 	rm -rf var

@@ -55,21 +55,30 @@ def nightly(
         tasks, failures = pipeline.score_tasks(run, score)
         exports = write_back(run, [scored.task.name for scored in tasks], dry_run=dry_run)
         result = pipeline.finish(run, reads, tasks, exports, failures)
-    _publish(result)
+        _publish(result)
     result.require_whole()
     return result
 
 
 def _publish(result: NightlyResult) -> None:
+    """Show the night in Prefect; by now scores are out, so that a failure is only told."""
+    try:
+        _create_artifacts(result)
+    except Exception as error:
+        result.run.tell(f"Prefect shows no report of this night: {error}")
+
+
+def _create_artifacts(result: NightlyResult) -> None:
     """The report and the top of each list as Prefect artifacts."""
     project = result.run.project
+    name = ["name"] if project.settings.report.names == "shown" else []
     create_link_artifact(
         link=result.report.as_uri(), link_text="report", key=_key(project.name, "report")
     )
     for scored in result.tasks:
         frame = ScoreBook(project, scored.task.name).read(result.run.as_of).head(_TOP)
         rows = pipeline.export_rows(scored.task, frame).astype("str").fillna("")
-        columns = [scored.task.id_column, "name", "score", "change", "probability"]
+        columns = [scored.task.id_column, *name, "score", "change", "probability"]
         columns += [f"band_{project.settings.language}", f"reasons_{project.settings.language}"]
         create_table_artifact(
             table={name: rows[name].tolist() for name in columns},

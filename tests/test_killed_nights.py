@@ -84,7 +84,7 @@ def undisturbed(tiny_night: Path, tmp_path_factory: pytest.TempPathFactory) -> P
         # a table is written, its manifest is not
         ("salesml.store:Store.save", 2, "before"),
         ("pandas:DataFrame.to_parquet", 2, "half"),
-        ("salesml.scoring:_write_scores", 2, "half"),
+        ("salesml.scoring:write_scores", 2, "half"),
         ("salesml.pipeline:ScoreBook.publish", 1, "before"),
     ],
 )

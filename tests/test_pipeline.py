@@ -341,6 +341,7 @@ def test_rows_for_a_crm() -> None:
         {"name": "low", "ja": "低", "en": "Low", "from": 1},
     ]
     scored = pd.DataFrame({"account_id": ["x", "y"], "score": [59, 60], "reasons": [reasons, []]})
+    scored["changes"] = None
     rows = export_rows(task(bands=bands), scored)
     assert rows.to_dict("list") == {
         "account_id": ["x", "y"],

@@ -12,9 +12,9 @@ import pytest
 import tiny
 from fakes import project, source, task
 
-from salesml import api
+from salesml import api, scoring
 from salesml.config import load_project
-from salesml.errors import ConfigError, ModelError, SalesmlError
+from salesml.errors import ConfigError, ModelError, SalesmlError, SourceError
 from salesml.pipeline import TaskScores, nightly, read_sources, score_task
 from salesml.run import open_run
 from salesml.scoring import BucketReport, ScoreBook, Scorer, executor, merge_unseen, no_scores
@@ -41,6 +41,9 @@ def write(book: ScoreBook, as_of: dt.date, run_id: str, rows: dict[str, int | No
         table = pa.table(
             {
                 "account_id": [name],
+                "as_of": [as_of],
+                "band": ["high"],
+                "model_version": ["3"],
                 "score": pa.array([score], pa.int32()),
                 "probability": [0.5 + number / 10],
                 "change": pa.array([number or None], pa.int32()),
@@ -136,6 +139,17 @@ def test_a_date_without_scores_names_those_that_have_some(book: ScoreBook) -> No
     assert "Run the nightly for that date" in text
 
 
+def test_the_history_of_an_entity(book: ScoreBook) -> None:
+    publish(book, MAY, "r0", {"a": 10, "b": 20})
+    publish(book, JUNE, "r1", {"b": 30})
+    publish(book, JULY, "r2", {"a": 40})
+    assert book.last_before(MAY) is None
+    assert book.last_before(JULY) == JUNE
+    assert book.history("account_id", "a", JULY)["score"].tolist() == [10, 40]
+    assert book.history("account_id", "b", JUNE)["score"].tolist() == [20, 30]
+    assert book.history("account_id", "c", JULY).empty
+
+
 def test_categories_never_seen_are_counted_over_buckets() -> None:
     reports = [
         BucketReport("000", 1, {}, {"segment": ["X", "Y"], "plan": ["P"]}),
@@ -193,6 +207,83 @@ def test_the_change_is_that_since_the_last_date(next_scores: pd.DataFrame, compa
     assert (both["change"] == both["score"] - both["score_last"]).all()
     assert both["change"].abs().sum() > 0
     assert both["change_last"].isna().all()
+
+
+def rescore(root: Path, by: int, version: str | None = None) -> None:
+    """Let the last night have scored *by* more, with the model *version*."""
+    book = ScoreBook(load_project("tiny", root), "away")
+    meta = book.meta(tiny.AS_OF)
+    for path in (book.root / f"{tiny.AS_OF}-{meta['run_id']}").glob("*.parquet"):
+        table = pq.read_table(path)
+        place = table.column_names.index("score")
+        raised = pa.array([s + by for s in table["score"].to_pylist()], pa.int32())
+        pq.write_table(table.set_column(place, "score", raised), path)
+    book.publish(tiny.AS_OF, meta.pop("run_id"), {**meta, "model_version": version or "1"})
+
+
+def kinds(frame: pd.DataFrame) -> set[str]:
+    return {each["kind"] for told in frame["changes"] if told for each in told}
+
+
+def test_changes_are_told_where_a_score_moved_and_add_up(
+    next_scores: pd.DataFrame, company: Path
+) -> None:
+    assert scores(company, tiny.AS_OF)["changes"].isna().all()
+    assert (next_scores["changes"].notna() == next_scores["change"].abs().ge(5)).all()
+    rescore(company, -200)
+    assert score(company).rows == tiny.CUSTOMERS
+    moved = scores(company)
+    sums = [sum(each["points"] for each in told) for told in moved["changes"]]
+    assert sums == moved["change"].tolist()
+    # the facts are told as they are; that the past scored otherwise is told apart from them
+    assert kinds(moved) == {"fact", "correction"}
+    rest = [each for told in moved["changes"] for each in told if each["kind"] == "correction"]
+    assert [each["points"] for each in rest] == [200] * tiny.CUSTOMERS
+
+
+def test_a_change_of_model_is_told(company: Path) -> None:
+    rescore(company, -200, "0")
+    score(company)
+    assert kinds(scores(company)) == {"fact", "model"}
+
+
+def test_a_past_that_cannot_be_computed_withholds_no_score(
+    company: Path, next_scores: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rescore(company, -200)
+    now = scoring._Bucket.population
+
+    def gone(bucket: scoring._Bucket, as_of: dt.date) -> pd.DataFrame:
+        if as_of < tiny.NEXT:
+            raise SourceError("The history is gone.")
+        return now(bucket, as_of)
+
+    monkeypatch.setattr(scoring._Bucket, "population", gone)
+    score(company)
+    found = scores(company)
+    assert found["score"].tolist() == next_scores["score"].tolist()
+    for told, change in zip(found["changes"], found["change"], strict=True):
+        ((kind, points),) = [(each["kind"], each["points"]) for each in told]
+        assert (kind, points) == ("correction", change)
+
+
+def test_facts_are_compared_with_peers(next_scores: pd.DataFrame, company: Path) -> None:
+    told = [reason for found in next_scores["reasons"] for reason in found]
+    assert any("の顧客の中央値は" in (reason["peers_ja"] or "") for reason in told)
+    # a model from before peers were noted
+    for peers in (company / "var/tiny/mlflow-artifacts").rglob("peers.json"):
+        peers.unlink()
+    score(company)
+    bare = [reason for found in scores(company)["reasons"] for reason in found]
+    assert [(r["points"], r["text_ja"]) for r in bare] == [
+        (r["points"], r["text_ja"]) for r in told
+    ]
+    assert {(r["peers_ja"], r["peers_en"], r["help"]) for r in bare} == {(None, None, None)}
+
+
+def test_scores_of_former_versions_have_no_changes(book: ScoreBook) -> None:
+    publish(book, JUNE, "r1", {"a": 40})
+    assert book.read(JUNE)["changes"].tolist() == [None]
 
 
 def test_points_add_up_and_bands_and_amounts_fit(next_scores: pd.DataFrame) -> None:
@@ -253,7 +344,7 @@ def _full(*_: Any, **__: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "writing", ["salesml.scoring.pq.write_table", "pandas.DataFrame.to_parquet", "os.fsync"]
+    "writing", ["salesml.scorebook.pq.write_table", "pandas.DataFrame.to_parquet", "os.fsync"]
 )
 def test_a_full_disk_is_said_and_leaves_what_was(
     company: Path, monkeypatch: pytest.MonkeyPatch, writing: str

@@ -1,7 +1,9 @@
+import datetime as dt
 import io
 import re
 from typing import Any
 
+import pandas as pd
 import pytest
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
@@ -111,9 +113,75 @@ def test_explanation_has_all_reasons_as_bars() -> None:
     bars = {
         words: line.count("█") for line in lines for words in ("+25", "+18", "−3") if words in line
     }
-    assert bars == {"+25": 16, "+18": 12, "−3": 2}
-    assert text.index("Raises the score") < text.index("+18") < text.index("Lowers the score")
+    assert bars == {"+25": 9, "+18": 6, "−3": 1}
+    # to the right of the axis what raises the score, to the left what lowers it
+    assert "│██████ " in text
+    assert "█│ " in text
+    assert text.index("+25") < text.index("+18") < text.index("−3")
     assert "Average 50 + 40 = 90" in text
+
+
+def explained(language: str, width: int = 100, **changes: Any) -> str:
+    told = [
+        {
+            **reason(25, "ログインが2日（30日）", "Days with a login: 2"),
+            "peers_ja": "顧客全体の中央値は5日",
+            "peers_en": "median of all customers: 5 days",
+            "help": -8,
+        },
+        reason(-3, "契約更新まであと200日", "Days to renewal: 200"),
+    ]
+    moved = [
+        {
+            "kind": kind,
+            "concept": None,
+            "points": points,
+            "text_ja": "ログインが止まりました: 6日→0日",
+            "text_en": "Logins stopped: 6 → 0 days",
+        }
+        for kind, points in (("fact", 15), ("model", -3))
+    ]
+    plain = {"change": 12, "reasons": told, "changes": moved, "history": HISTORY, **changes}
+    found = pd.Series({**frame([row(72)]).iloc[0].to_dict(), **plain})
+    return printed(explain_panel(task(), found, language), width)
+
+
+HISTORY = [
+    {"as_of": dt.date(2025, month, 1), "score": score, "band": "ok", "model_version": "1"}
+    for month, score in ((5, 1), (6, 60), (7, 72))
+]
+
+
+def test_explanation_compares_and_says_what_would_help() -> None:
+    text = explained("ja")
+    assert "顧客全体の中央値は5日 · 中央値並みになればスコア−8" in text
+    assert "median of all customers: 5 days · score −8 at the median" in explained("en")
+    bare = explained("en", reasons=[reason(22, "料金", "Fee: 5")])
+    assert "median" not in bare
+
+
+def test_explanation_tells_the_history_and_why_it_changed() -> None:
+    text = explained("en")
+    assert "History ▁▅▆  1 (2025-05-01) → 72 (2025-07-01)" in text
+    assert "Why it changed (2025-06-01 → 2025-07-01)" in text
+    assert re.search(r"\+15 +Logins stopped: 6 → 0 days\s", text)
+    assert re.search(r"−3 +Logins stopped", text)
+    assert "前回から変わった理由" in explained("ja")
+    first = explained("en", changes=None, history=HISTORY[:1])
+    assert "History" not in first
+    assert "Why it changed" not in first
+
+
+def test_a_long_history_shows_its_newest_part() -> None:
+    many = [{**HISTORY[0], "score": score} for score in range(1, 100)]
+    (line,) = [line for line in explained("en", history=many).splitlines() if "History" in line]
+    assert sum(line.count(step) for step in "▁▂▃▄▅▆▇█") == 40
+    assert "60 (2025-05-01) → 99" in line
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_explanation_fits_80_columns(language: str) -> None:
+    assert {cell_len(line) for line in explained(language, 80).splitlines()} == {80}
 
 
 def test_explanation_leaves_out_what_is_unknown() -> None:

@@ -84,8 +84,10 @@ def scores(
     """The scores of *task*, of the newest date or of *as_of*; of one *entity* where named.
 
     One row an entity, highest score first: ``<entity>_id, as_of, run_id, model_version,
-    probability, score, band, change, expected_value`` and ``reasons``, a list of
-    ``{concept, points, text_ja, text_en}``. Raises ModelError where there are none.
+    probability, score, band, change, expected_value``, ``reasons``, a list of ``{concept, points,
+    text_ja, text_en, peers_ja, peers_en, help}``, and ``changes``, a list of ``{kind, concept,
+    points, text_ja, text_en}``, None where the score moved little. Raises ModelError where there
+    are none.
     """
     loaded = load_project(project, root)
     config = loaded.task(task)
@@ -123,8 +125,15 @@ def explain(
     as_of: dt.date | None = None,
     root: Path | str = ".",
 ) -> pd.Series:
-    """The score of one entity with all its reasons, as a row of `scores`."""
-    return scores(project, task, as_of=as_of, entity=entity, root=root).iloc[0]
+    """The score of one entity with all its reasons, as a row of `scores`, and its ``history``.
+
+    ``history`` is a list of ``{as_of, score, band, model_version}``, all dates up to this one.
+    """
+    found = scores(project, task, as_of=as_of, entity=entity, root=root).iloc[0]
+    loaded = load_project(project, root)
+    id_column = loaded.task(task).id_column
+    past = ScoreBook(loaded, task).history(id_column, entity, found["as_of"])
+    return pd.Series({**found.to_dict(), "history": past.to_dict("records")})
 
 
 def export(

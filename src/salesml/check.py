@@ -27,6 +27,7 @@ from salesml.labels import (
     require_rows,
     require_same_alone,
     sources_of,
+    timeline,
 )
 from salesml.learning import first_known
 from salesml.pipeline import export_rows, target_of
@@ -192,6 +193,9 @@ class _Checking:
 
     def _task(self, task: TaskConfig, parts: _Parts) -> None:
         panel = self._panel(task)
+        if task.timeline is not None:
+            with self.report.step(f"task {task.name}: timeline"):
+                timeline(self.con, self.project, self.store, task, self.as_of, [])
         if panel is not None:
             self._features(task, parts.sets, *panel)
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import pandas as pd
 import typer
 from rich.console import Console
@@ -55,6 +56,13 @@ class Language(StrEnum):
 
     ja = "ja"
     en = "en"
+
+
+class Shape(StrEnum):
+    """How one score is printed."""
+
+    table = "table"
+    json = "json"
 
 
 @app.command()
@@ -185,8 +193,10 @@ def _write(frame: pd.DataFrame, format: Format) -> None:
         text = frame.to_json(orient="records", indent=1, force_ascii=False, double_precision=15)
         typer.echo(text)
         return
-    texts = [json.dumps(found, ensure_ascii=False) for found in frame["reasons"]]
-    typer.echo(frame.assign(reasons=texts).to_csv(index=False), nl=False)
+    for name in ("reasons", "changes"):
+        texts = [json.dumps(f, ensure_ascii=False) if f is not None else "" for f in frame[name]]
+        frame = frame.assign(**{name: texts})
+    typer.echo(frame.to_csv(index=False), nl=False)
 
 
 @app.command()
@@ -196,13 +206,29 @@ def explain(
     entity: Annotated[str, typer.Argument(metavar="ID", help="The id of the entity.")],
     as_of: AsOf = None,
     lang: Annotated[Language | None, typer.Option(help="ja or en.")] = None,
+    format: Annotated[Shape, typer.Option(help="table or json.")] = Shape.table,
 ) -> None:
-    """Explain the score of one entity."""
+    """Explain the score of one entity: why it is so, why it changed, and what would help."""
     with errors_told():
         row = api.explain(project, task, entity, as_of=as_of)
+        if format is Shape.json:
+            typer.echo(_json(row))
+            return
         loaded = load_project(project)
         language = lang.value if lang else loaded.settings.language
         output().print(explain_panel(loaded.task(task), row, language))
+
+
+def _json(row: pd.Series) -> str:
+    known = {
+        name: None if pd.api.types.is_scalar(v) and pd.isna(v) else v for name, v in row.items()
+    }
+    return json.dumps(known, ensure_ascii=False, indent=1, default=_plain)
+
+
+def _plain(value: object) -> object:
+    """A date as text, a number of numpy as one of Python."""
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 @app.command()

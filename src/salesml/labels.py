@@ -1,4 +1,4 @@
-"""Who is asked about on a date, what came of it, and the panel that training learns on."""
+"""Who is asked about on a date, what happened to them, what came of it, and training's panel."""
 
 from __future__ import annotations
 
@@ -27,10 +27,12 @@ __all__ = [
     "require_rows",
     "require_same_alone",
     "sources_of",
+    "timeline",
 ]
 
 OPTIONAL_COLUMNS = ("name", "owner", "segment", "amount")
 _EPOCH = dt.date(2000, 1, 3)  # a Monday
+_TIMELINE_DAYS, _TIMELINE_EVENTS = 180, 30
 
 
 def dates_of_panel(
@@ -249,6 +251,43 @@ def outcomes(
     positives = _keys(rows[task.id_column], rows["as_of"])
     asked = _keys(spine[task.id_column], dates)
     return pd.Series(asked.isin(positives).astype("int8"), index=spine.index)
+
+
+def timeline(
+    con: duckdb.DuckDBPyConnection,
+    project: Project,
+    store: Store,
+    task: TaskConfig,
+    as_of: dt.date,
+    entities: Sequence[str],
+) -> pd.DataFrame:
+    """What happened to *entities* in the last half year, as known before *as_of*.
+
+    Returns ``<entity>_id``, ``happened_at``, ``ja``, ``en``, the newest 30 of each entity, newest
+    first, in the project's time zone; nothing where the task has no timeline. Raises ConfigError.
+    """
+    columns = (task.id_column, "happened_at", "ja", "en")
+    if task.timeline is None:
+        return pd.DataFrame(columns=columns)
+    names = _read_by(con, project, task, "timeline")
+    create_source_views(con, project, store, names, known_before=as_of, as_of=as_of, bucket=None)
+    _run(con, project, task, "timeline", columns[1:], sql=f"from ({task.timeline}\n) limit 0")
+    con.register("_listed", pd.DataFrame({"id": list(entities)}, dtype="str"))
+    entity = quote(task.id_column)
+    since = as_of - dt.timedelta(days=_TIMELINE_DAYS)
+    sql = f"""
+        select {entity}::varchar as {entity}, happened_at::timestamp as happened_at, ja, en
+        from ({task.timeline}
+        ) semi join _listed on {entity}::varchar = id
+        where happened_at >= date '{since}' and happened_at < date '{as_of}'
+        qualify row_number() over (
+            partition by {entity} order by happened_at desc, en, ja
+        ) <= {_TIMELINE_EVENTS}
+        order by {entity}, happened_at desc, en, ja"""
+    try:
+        return _run(con, project, task, "timeline", columns[1:], sql=sql)
+    finally:
+        con.unregister("_listed")
 
 
 def _keys(ids: pd.Series, dates: pd.Series) -> pd.MultiIndex:

@@ -8,30 +8,30 @@ Each stage is a plain call, so that a flow, a notebook or a cron job can make it
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import pandas as pd
 
 from salesml import crm
 from salesml.champions import champion_for
-from salesml.config import Project, TaskConfig, Words
+from salesml.config import Project, TaskConfig
 from salesml.drift import Reference, merge_counts
 from salesml.engine import connect
 from salesml.errors import SalesmlError
+from salesml.explanation import Peers
 from salesml.export import ExportResult, Ledger, Target, write_back
 from salesml.failures import Failure, all_in_one, explained
 from salesml.history import note_scores
 from salesml.intake import ReadReport, read_source, reading_order, require_fresh
 from salesml.labels import require_rows, sources_of
 from salesml.learning import Trained, data_begin, require_ready, train_task
+from salesml.mlflow_records import Record
 from salesml.night import NightlyResult, TaskScores
-from salesml.report import TaskSection, Upkeep, render
-from salesml.retraining import drift_words, next_training, shifts
+from salesml.report import render
+from salesml.retraining import drift_words, shifts
 from salesml.run import Run, Tell, jobs_of, open_run, silent
 from salesml.scoring import (
     BucketReport,
@@ -43,6 +43,7 @@ from salesml.scoring import (
     score_bucket,
     store_of,
 )
+from salesml.sections import section_of
 from salesml.wiring import declared_types, feature_sets_of, require_wired
 
 if TYPE_CHECKING:
@@ -158,7 +159,14 @@ def score_tasks(
 def _scorer(champion: Champion) -> Scorer:
     noted = champion.note("reference")
     reference = Reference.from_json(noted["gauges"]) if noted else None
-    return Scorer(champion.directory, champion.sha256, str(champion.version), reference)
+    peers = champion.note("peers")
+    return Scorer(
+        champion.directory,
+        champion.sha256,
+        str(champion.version),
+        reference,
+        Peers.from_json(peers) if peers else None,
+    )
 
 
 def _drift(
@@ -233,7 +241,7 @@ def _write_target(run: Run, name: str, ledger: Ledger, *, dry_run: bool) -> Expo
 def export_rows(task: TaskConfig, scored: pd.DataFrame, top: int = 3) -> pd.DataFrame:
     """*scored* as a CRM takes it: ``external_id``, the band's names, the *top* reasons as text."""
     bands = [band_of(task.bands, score) for score in scored["score"]]
-    rows = scored.drop(columns="reasons").assign(external_id=scored[task.id_column])
+    rows = scored.drop(columns=["reasons", "changes"]).assign(external_id=scored[task.id_column])
     for language in ("ja", "en"):
         rows[f"band_{language}"] = [getattr(band, language) for band in bands]
         rows[f"reasons_{language}"] = [
@@ -287,50 +295,29 @@ def finish(
         as_of=run.as_of,
         run_id=run.run_id,
         now=run.now,
-        sections=[_section(run, scored) for scored in tasks],
+        sections=[section_of(run, scored) for scored in tasks],
         reads=reads,
         exports=exports,
         failures=[(run.project.task(f.task).title, f.error.what) for f in failures],
     )
+    _keep(run, report)
     paths, warnings = _paths(run, report), _warnings(run)
     return NightlyResult(run, reads, tasks, exports, report, paths, failures, warnings)
+
+
+def _keep(run: Run, report: Path) -> None:
+    """A copy of *report* in MLflow; by now scores are out, so that a failure is only told."""
+    try:
+        page = {"report.html": report.read_text(encoding="utf-8")}
+        tags = {"as_of": str(run.as_of), "run_id": run.run_id}
+        run.registry.record(Record(f"report {run.as_of}", {}, {}, tags, page), [], "reports")
+    except Exception as error:
+        run.tell(f"the report was not copied to MLflow: {error}")
 
 
 def _warnings(run: Run) -> list[str]:
     path = run.audit.path
     return [f"the audit log {path} is broken: {problem}" for problem in run.audit.repair()]
-
-
-def _section(run: Run, scored: TaskScores) -> TaskSection:
-    champion = scored.champion
-    return TaskSection(
-        task=scored.task,
-        scores=ScoreBook(run.project, scored.task.name).read(run.as_of),
-        version=str(champion.version),
-        trained=scored.trained is not None and scored.trained.version.version == champion.version,
-        beats_base_rate=champion.beats_base_rate,
-        verdict=Words(ja=champion.verdict_ja, en=champion.verdict_en),
-        metrics=champion.metrics,
-        calibration=champion.calibration(),
-        unseen=scored.unseen,
-        windows=champion.windows,
-        upkeep=Upkeep(
-            as_of=champion.as_of,
-            age=(run.as_of - champion.as_of).days,
-            next_training=next_training(run, champion),
-            today=run.as_of,
-            retrained=scored.appointed.words,
-            failed=scored.appointed.error is not None,
-            drift=scored.drift,
-        ),
-        warnings=champion.warnings(),
-        card=_address(run, champion.card),
-    )
-
-
-def _address(run: Run, page: Path) -> str:
-    """*page* as seen from the report, so that both can move; empty where it is not there."""
-    return quote(os.path.relpath(page, run.project.var / "report")) if page.exists() else ""
 
 
 def _paths(run: Run, report: Path) -> dict[str, str]:

@@ -85,7 +85,7 @@ class Version:
         return PropensityModel.load(self.directory)
 
     def predictions(self) -> pd.DataFrame:
-        """Return its test predictions: entity, as_of, y, probability, base_rate_probability."""
+        """Return its test predictions: entity, as_of, y, probability, amount if there is one."""
         return pd.read_parquet(self.directory.parent / "test_predictions.parquet")
 
     def note(self, name: str) -> Any:
@@ -184,9 +184,9 @@ class Registry:
         """
         _ = self._experiment
 
-    def record(self, parent: Record, children: Sequence[Record]) -> str:
-        """Store runs without a model in ``<project>-experiments``; return the parent's run id."""
-        experiment = self._experiment_called(f"{self.project}-experiments")
+    def record(self, parent: Record, children: Sequence[Record], kind: str = "experiments") -> str:
+        """Store runs without a model in ``<project>-<kind>``; return the parent's run id."""
+        experiment = self._experiment_called(f"{self.project}-{kind}")
         return write_records(self._client, experiment, parent, children)
 
     def versions(self, task: str) -> list[Version]:
@@ -371,7 +371,9 @@ def _write(
         tables["profit"] = result.targeting.curve
     for name, table in tables.items():
         table.to_csv(place / f"{name}.csv", index=False)
-    result.test_predictions.to_parquet(place / "test_predictions.parquet", index=False)
+    amount = {} if result.test.amount is None else {"amount": result.test.amount.to_numpy(float)}
+    tested = result.test_predictions.assign(**amount)
+    tested.to_parquet(place / "test_predictions.parquet", index=False)
     notes = {
         "features": list(feature_list),
         "window": _window(result),

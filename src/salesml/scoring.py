@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,18 +15,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from salesml.config import Band, Project, TaskConfig, load_project
 from salesml.drift import Counts, Reference
 from salesml.engine import connect
-from salesml.errors import ConfigError, ModelError, SalesmlError
-from salesml.explanation import reasons, scores
+from salesml.errors import ConfigError, SalesmlError
+from salesml.explanation import (
+    Explained,
+    Helper,
+    Peers,
+    RowPeers,
+    Versions,
+    changes,
+    reasons,
+    scores,
+    unexplained,
+)
 from salesml.features import FeatureSet, Snapshots, load_feature_sets
 from salesml.labels import OPTIONAL_COLUMNS, outcomes, population, populations
-from salesml.store import Store, write_atomically
+from salesml.scorebook import ScoreBook, no_scores, write_scores
+from salesml.store import Store
 from salesml.training import PropensityModel, verify
 
 __all__ = [
@@ -44,14 +52,8 @@ __all__ = [
     "store_of",
 ]
 
-_REASON = pa.struct(
-    {
-        "concept": pa.string(),
-        "points": pa.int32(),
-        "text_ja": pa.string(),
-        "text_en": pa.string(),
-    }
-)
+Ints = npt.NDArray[np.int64]
+MOVED = 5  # points from which a change is explained
 
 
 def store_of(project: Project) -> Store:
@@ -174,13 +176,15 @@ def panel_bucket(job: BucketJob, dates: list[dt.date], as_of: dt.date) -> pd.Dat
 class Scorer:
     """The model a run scores with, where it lies and what its files must hash to.
 
-    ``reference`` is what its training looked like, where that was noted.
+    ``reference`` is what its training looked like and ``peers`` what is usual, where that was
+    noted.
     """
 
     directory: Path
     sha256: str
     version: str
     reference: Reference | None = None
+    peers: Peers | None = None
 
     def load(self) -> PropensityModel:
         """The model; raises ModelError where a file was changed."""
@@ -210,14 +214,17 @@ def score_bucket(
     clock.lap("features")
     model = scorer.load()
     scored = _scored(bucket.task, spine, features, model)
-    clock.lap("scores")
-    told = _reasons(features, model, scored, bucket.sets)
-    clock.lap("reasons")
-    before = ScoreBook(bucket.project, bucket.task.name).before(as_of, bucket.task.id_column)
+    book = ScoreBook(bucket.project, bucket.task.name)
+    before = book.before(as_of, bucket.task.id_column)
     past = pd.array([before.get(i) for i in scored[bucket.task.id_column]], dtype="Int32")
     scored["change"] = scored["score"] - past
     scored["run_id"], scored["model_version"] = run_id, scorer.version
-    _write_scores(folder / f"bucket={job.bucket}.parquet", bucket.task, scored, told)
+    clock.lap("scores")
+    now = _explained(features, scored["score"].to_numpy(dtype=np.int64), model)
+    scored["reasons"] = _column(_reasons(bucket, now, scored, model, scorer.peers))
+    scored["changes"] = _column(_changes(bucket, now, scored, model, book, as_of))
+    clock.lap("reasons")
+    write_scores(folder / f"bucket={job.bucket}.parquet", bucket.task, scored)
     clock.lap("write")
     unseen = model.unseen(features) if len(features) else {}
     counts = _counts(scorer.reference, features, scored)
@@ -250,9 +257,8 @@ def _scored(
     scored = spine[columns].copy()
     if spine.empty:
         return scored.assign(probability=0.0, score=0, band="", expected_value=0.0)
-    margin = model.margin(features)
     scored["probability"] = model.predict_proba(features)[:, 1]
-    scored["score"] = scores(margin, average=model.expected_value_, slope=model.score_slope_)
+    scored["score"] = _scores(features, model)
     scored["band"] = [band_of(task.bands, score).name for score in scored["score"]]
     amount = pd.to_numeric(scored["amount"]) if "amount" in scored else np.nan
     scored["expected_value"] = scored["probability"] * amount
@@ -264,123 +270,87 @@ def band_of(bands: list[Band], score: int) -> Band:
     return next(band for band in bands if score >= band.start)
 
 
+def _column(values: list[Any]) -> pd.Series:
+    return pd.Series(values, dtype=object)
+
+
+def _explained(features: pd.DataFrame, score: Ints, model: PropensityModel) -> Explained:
+    contributions = (
+        pd.DataFrame(columns=list(model.feature_names_in_), dtype=np.float64)
+        if features.empty
+        else model.explain(features)
+    )
+    return Explained(features, contributions, score)
+
+
+def _scores(features: pd.DataFrame, model: PropensityModel) -> Ints:
+    margin = model.margin(features)
+    return scores(margin, average=model.expected_value_, slope=model.score_slope_)
+
+
 def _reasons(
-    features: pd.DataFrame,
-    model: PropensityModel,
+    bucket: _Bucket,
+    now: Explained,
     scored: pd.DataFrame,
-    sets: list[FeatureSet],
+    model: PropensityModel,
+    peers: Peers | None,
 ) -> list[list[dict[str, Any]]]:
-    if features.empty:
-        return []
-    contributions = model.explain(features)
-    return reasons(features, contributions, scored["score"].to_numpy(), sets, model.score_slope_)
+    task, segment = bucket.task, scored.get("segment", [None] * len(scored))
+    return reasons(
+        now.values,
+        now.contributions,
+        now.score,
+        bucket.sets,
+        model.score_slope_,
+        peers=RowPeers(peers or Peers(), list(segment), task.entity),
+        helper=Helper(lambda features: _scores(features, model), task.outcome_is),
+    )
 
 
-def _write_scores(
-    path: Path, task: TaskConfig, scored: pd.DataFrame, told: list[list[dict[str, Any]]]
-) -> None:
-    columns = {
-        name: pa.array(scored[name], type=kind, from_pandas=True)
-        if name in scored
-        else pa.nulls(len(scored), kind)
-        for name, kind in _schema(task).items()
-    }
-    columns["reasons"] = pa.array(told, type=pa.list_(_REASON))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table(columns), path)
+def _changes(
+    bucket: _Bucket,
+    now: Explained,
+    scored: pd.DataFrame,
+    model: PropensityModel,
+    book: ScoreBook,
+    as_of: dt.date,
+) -> list[list[dict[str, Any]] | None]:
+    """Why the scores that moved by `MOVED` or more did; None for the others."""
+    told: list[list[dict[str, Any]] | None] = [None] * len(scored)
+    moved = np.flatnonzero(scored["change"].abs().ge(MOVED).fillna(value=False))
+    last = book.last_before(as_of)
+    if not len(moved) or last is None:
+        return told
+    versions = Versions(book.meta(last)["model_version"], scored["model_version"].iloc[0])
+    change = scored["change"].iloc[moved].to_numpy(dtype=np.int64)
+    for row, points in zip(moved, change, strict=True):
+        told[row] = unexplained(int(points), versions)
+    known, features = _features_on(last, bucket, scored[bucket.task.id_column].iloc[moved])
+    if len(known):
+        rows = moved[known]
+        before = _explained(features, _scores(features, model), model)
+        recorded = now.score[rows] - change[known]
+        slope = model.score_slope_
+        found = changes(before, now.take(rows), recorded, bucket.sets, slope, versions)
+        for row, entries in zip(rows, found, strict=True):
+            told[row] = entries
+    return told
 
 
-def _schema(task: TaskConfig) -> dict[str, pa.DataType]:
-    text, number = pa.string(), pa.float64()
-    return {
-        task.id_column: text,
-        "as_of": pa.date32(),
-        "run_id": text,
-        "model_version": text,
-        "probability": number,
-        "score": pa.int32(),
-        "band": text,
-        "change": pa.int32(),
-        "expected_value": number,
-        "name": text,
-        "owner": text,
-        "segment": text,
-        "amount": number,
-    }
+def _features_on(as_of: dt.date, bucket: _Bucket, ids: pd.Series) -> tuple[Ints, pd.DataFrame]:
+    """The features on an earlier date, and the positions in *ids* of those that have any.
 
-
-def no_scores(task: TaskConfig) -> pd.DataFrame:
-    """Scores of nobody: the columns that `ScoreBook.read` returns for *task*."""
-    return pd.DataFrame(columns=[*_schema(task), "reasons"])
-
-
-class ScoreBook:
-    """The scores of one task: one folder a run, and per date a note of the run that counts."""
-
-    def __init__(self, project: Project, task: str) -> None:
-        self.root = project.var / "scores" / task
-        self._task = task
-
-    def begin(self, as_of: dt.date, run_id: str) -> Path:
-        """The folder a run writes its buckets to; nobody reads it before `publish`."""
-        self._sweep()
-        return self._folder(as_of, run_id)
-
-    def publish(self, as_of: dt.date, run_id: str, meta: dict[str, Any]) -> None:
-        """Let the run *run_id* count for *as_of*, and delete what it replaces."""
-        write_atomically(self._note(as_of), json.dumps({"run_id": run_id, **meta}))
-        self._sweep()
-
-    def dates(self) -> list[dt.date]:
-        """Dates that have scores, oldest first."""
-        return sorted(dt.date.fromisoformat(p.stem) for p in self.root.glob("*.json"))
-
-    def meta(self, as_of: dt.date) -> dict[str, Any]:
-        """What the run of *as_of* noted; raises ModelError where there is none."""
-        if not self._note(as_of).exists():
-            have = ", ".join(map(str, self.dates()[-5:])) or "none"
-            raise ModelError(
-                f"There are no scores of {self._task} for {as_of}.",
-                received=f"scores for: {have}",
-                where=str(self.root),
-                fix="Run the nightly for that date, or ask for another one.",
-            )
-        meta: dict[str, Any] = json.loads(self._note(as_of).read_text(encoding="utf-8"))
-        return meta
-
-    def read(self, as_of: dt.date) -> pd.DataFrame:
-        """Scores of a date, one row an entity, highest score first; reasons as lists of dicts."""
-        table = pq.read_table(self._published(as_of))
-        frame: pd.DataFrame = table.drop_columns("reasons").to_pandas()
-        frame["change"] = frame["change"].astype("Int32")  # else whole numbers read 3.0
-        frame["reasons"] = pd.Series(table["reasons"].to_pylist(), dtype=object)
-        frame["change"] = frame["change"].astype("Int32")  # whole points, missing the first time
-        order = ["score", "probability"]
-        return frame.sort_values(order, ascending=False, kind="stable", ignore_index=True)
-
-    def before(self, as_of: dt.date, id_column: str) -> dict[str, int]:
-        """Scores of the last date before *as_of* by id; empty for the first date ever."""
-        past = [date for date in self.dates() if date < as_of]
-        if not past:
-            return {}
-        table = pq.read_table(self._published(past[-1]), columns=[id_column, "score"])
-        return dict(zip(table[id_column].to_pylist(), table["score"].to_pylist(), strict=True))
-
-    def _note(self, as_of: dt.date) -> Path:
-        return self.root / f"{as_of}.json"
-
-    def _folder(self, as_of: dt.date, run_id: str) -> Path:
-        return self.root / f"{as_of}-{run_id}"
-
-    def _published(self, as_of: dt.date) -> Path:
-        return self._folder(as_of, str(self.meta(as_of)["run_id"]))
-
-    def _sweep(self) -> None:
-        """Delete what does not count: replaced runs, and what runs that died left."""
-        counting = {self._published(date) for date in self.dates()}
-        for folder in self.root.glob("*/"):
-            if folder not in counting:
-                shutil.rmtree(folder, ignore_errors=True)
+    Nobody has where the sources tell of that date no more: a score is not withheld for it.
+    """
+    try:
+        # the whole population, as then: so the features are found among the snapshots
+        spine = bucket.population(as_of)
+        features = bucket.features(spine)
+    except SalesmlError:
+        return np.array([], dtype=np.int64), pd.DataFrame()
+    at = pd.Index(spine[bucket.task.id_column]).get_indexer(pd.Index(ids))
+    known = np.flatnonzero(at >= 0)
+    return known, features.iloc[at[known]].reset_index(drop=True)
 
 
 def merge_unseen(reports: list[BucketReport]) -> dict[str, int]:

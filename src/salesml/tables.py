@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import pandas as pd
 from rich import box
@@ -13,7 +14,7 @@ from rich.text import Text
 
 from salesml.config import TaskConfig
 from salesml.report.formats import signed
-from salesml.report.rows import Reason, Row, row_of, score_list
+from salesml.report.rows import Change, Reason, Row, row_of, score_list
 from salesml.report.words import Bilingual, phrase
 
 __all__ = ["explain_panel", "top_table"]
@@ -24,7 +25,13 @@ _TONES = {
 }
 _WAYS = {"bad": ("red", "green"), "good": ("green", "red")}  # style of up, of down
 _ALIGNED: dict[str, Literal["left", "right"]] = {"name": "left", "reasons": "left"}
-_BAR, _NAME = 16, 24  # cells of the longest bar, of a name
+_BAR, _NAME = 9, 24  # cells of the longest bar, of a name
+_STEPS, _MOST = "▁▂▃▄▅▆▇█", 40  # steps of a score's bar, how many bars
+_SAID = {
+    "history": {"ja": "スコアの推移", "en": "History"},
+    "help": {"ja": "中央値並みになればスコア{points}", "en": "score {points} at the median"},
+    "changed": {"ja": "前回から変わった理由", "en": "Why it changed"},
+}
 
 
 def top_table(task: TaskConfig, scores: pd.DataFrame, language: str, limit: int = 5) -> Table:
@@ -49,13 +56,21 @@ def top_table(task: TaskConfig, scores: pd.DataFrame, language: str, limit: int 
 
 
 def explain_panel(task: TaskConfig, row: pd.Series, language: str) -> RenderableType:
-    """One score, a row of `ScoreBook.read`, with all its reasons as bars for and against."""
+    """One score, a row of `api.explain`: its history, points for and against, and what changed.
+
+    Reads well from 80 columns on.
+    """
     found = row_of(task, row.to_dict(), "")
     parts: list[RenderableType] = [_facts(found, task, language)]
-    for way, reasons in (("raising", found.raising), ("lowering", found.lowering)):
-        if reasons:
-            parts += [Text(), Text(_say(way, language), "bold"), _bars(task, reasons, language)]
+    history = row.get("history")
+    if history is not None and len(history) > 1:
+        parts.append(_history(history, language))
+    if found.reasons:
+        parts += [Text(), _points_chart(task, found.raising + found.lowering, language)]
     parts += [Text(), Text(_sum(found, language), "dim")]
+    if found.changes:
+        parts += [Text(), Text(_changed(history, language), "bold")]
+        parts.append(_change_list(task, found.changes, language))
     title = Text.assemble((_in(task.title, language), "bold"), "  ", found.name.text)
     if found.id.text != found.name.text:
         title.append(f"  {found.id.text}", "dim")
@@ -177,15 +192,54 @@ def _labelled(facts: dict[str, Text], language: str) -> Text:
     return Text("   ").join(labelled)
 
 
-def _bars(task: TaskConfig, reasons: list[Reason], language: str) -> Table:
+def _history(history: Sequence[Mapping[str, Any]], language: str) -> Text:
+    """All scores so far as a line of bars from 1 to 99, and the ends in numbers."""
+    last = history[-_MOST:]
+    bars = "".join(_STEPS[(each["score"] - 1) * len(_STEPS) // 99] for each in last)
+    ends = (f"{each['score']} ({each['as_of']})" for each in (last[0], last[-1]))
+    label = (f"{_SAID['history'][language]} ", "dim")
+    return Text.assemble(label, bars, "  ", " → ".join(ends))
+
+
+def _points_chart(task: TaskConfig, reasons: list[Reason], language: str) -> Table:
+    """Bars to both sides of an axis, each with its points, its fact, and what could be done."""
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(justify="right", no_wrap=True, min_width=4)
-    grid.add_column(no_wrap=True, width=_BAR)
+    grid.add_column(no_wrap=True, width=2 * _BAR + 1)
     grid.add_column(overflow="fold")
     for reason in reasons:
-        bar = "█" * max(round(_BAR * reason.width / 100), 1)
         points = _points(task, reason)
-        grid.add_row(points, Text(bar, points.style), Text(_in(reason.words, language)))
+        grid.add_row(points, _bar(reason, str(points.style)), _told(reason, language))
+    return grid
+
+
+def _bar(reason: Reason, style: str) -> Text:
+    bar = "█" * max(round(_BAR * reason.width / 100), 1)
+    left, right = ("", bar) if reason.points > 0 else (bar, "")
+    return Text.assemble((left.rjust(_BAR), style), ("│", "dim"), (right, style))
+
+
+def _told(reason: Reason, language: str) -> Text:
+    """The fact, and below it that of peers, and what it would help to come up to them."""
+    told = Text(_in(reason.words, language))
+    notes = [_in(reason.peers, language)] if reason.peers else []
+    if reason.help:
+        notes.append(_SAID["help"][language].format(points=reason.help))
+    return told.append("\n" + " · ".join(notes), "dim") if notes else told
+
+
+def _changed(history: Sequence[Mapping[str, Any]] | None, language: str) -> str:
+    since = f" ({history[-2]['as_of']} → {history[-1]['as_of']})" if history else ""
+    return _SAID["changed"][language] + since
+
+
+def _change_list(task: TaskConfig, changes: list[Change], language: str) -> Table:
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(justify="right", no_wrap=True, min_width=4)
+    grid.add_column(overflow="fold")
+    for change in changes:
+        style = _way(task, change.points) if change.kind == "fact" else "dim"
+        grid.add_row(Text(change.signed, style), Text(_in(change.words, language)))
     return grid
 
 

@@ -19,6 +19,7 @@ PROMISED = [
     "account_id", "as_of", "run_id", "model_version", "probability", "score", "band", "change",
     "expected_value",
 ]  # fmt: skip
+REASON = ["concept", "points", "text_ja", "text_en", "peers_ja", "peers_en", "help"]
 COMMANDS = [
     "sample", "check", "train", "experiment", "nightly", "scores", "explain", "export", "rollback",
     "models", "audit",
@@ -271,7 +272,11 @@ def test_scores_as_csv() -> None:
     for text, score in zip(frame["reasons"], frame["score"], strict=True):
         reasons = json.loads(text)
         assert sum(reason["points"] for reason in reasons) == score - 50
-        assert all(r.keys() == {"concept", "points", "text_ja", "text_en"} for r in reasons)
+        assert all(list(reason) == REASON for reason in reasons)
+    for text, change in zip(frame["changes"], frame["change"], strict=True):
+        assert isinstance(text, str) == (abs(change) >= 5)
+        if isinstance(text, str):
+            assert sum(told["points"] for told in json.loads(text)) == change
 
 
 @pytest.mark.usefixtures("seen")
@@ -280,6 +285,8 @@ def test_scores_as_json_are_those_as_csv() -> None:
     frame = pd.read_csv(io.StringIO(out("scores", "-p", "tiny", "away", "--format", "csv")))
     for row, kept in zip(rows, frame.to_dict("records"), strict=True):
         assert row.pop("reasons") == json.loads(kept.pop("reasons"))
+        changes = kept.pop("changes")
+        assert row.pop("changes") == (json.loads(changes) if isinstance(changes, str) else None)
         assert row.keys() == kept.keys()
         assert str(row.pop("model_version")) == str(kept.pop("model_version"))
         for name, value in kept.items():
@@ -335,6 +342,19 @@ def test_explain_in_both_languages() -> None:
         assert reason["text_ja"] in japanese
         assert reason["text_en"] in english
         assert f"{abs(reason['points'])}" in english
+
+
+@pytest.mark.usefixtures("seen")
+def test_explain_as_json() -> None:
+    kept = json.loads(out("scores", "-p", "tiny", "away", "--entity", "c001", "--format", "json"))
+    found = json.loads(out("explain", "-p", "tiny", "away", "c001", "--format", "json"))
+    history = found.pop("history")
+    assert [each["as_of"] for each in history] == ["2025-03-01", "2025-03-02"]
+    assert history[1]["score"] - history[0]["score"] == found["change"]
+    assert {**kept[0], "probability": None} == {**found, "probability": None}
+    first = ("explain", "-p", "tiny", "away", "c001", "--as-of", "2025-03-01")
+    row = json.loads(out(*first, "--format", "json"))
+    assert (row["change"], row["changes"], len(row["history"])) == (None, None, 1)
 
 
 @pytest.mark.usefixtures("seen")

@@ -141,7 +141,7 @@ def test_mlflow_holds_what_was_compared(here: Path) -> None:
     assert children[1]["tags"]["mlflow.note.content"] == found.verdicts()[0]
     with sqlite3.connect(here / "var/tiny/mlflow.db") as link:
         names = [name for (name,) in link.execute("select name from experiments order by 1")]
-    assert names == ["Default", "tiny", "tiny-experiments"]
+    assert names == ["Default", "tiny", "tiny-experiments", "tiny-reports"]
 
 
 def test_a_failing_store_leaves_no_finished_run(

@@ -1,103 +1,19 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pytest
 from fakes import WORDS, feature, feature_set
-from hypothesis import given
-from hypothesis import strategies as st
 
-from salesml.explanation import points, reasons, scores
-from salesml.explanation.reasons import Number, concepts_of
+from salesml.explanation import reasons, scores, words
+from salesml.explanation.points import concepts_of
+from salesml.explanation.words import Number
 from salesml.features import FeatureSet
 
 UNKNOWN_WORDS = {"missing": "unknown", "missing_words": {"ja": "記録なし", "en": "not on record"}}
-
-
-# scores and points -----------------------------------------------------------------------------
-
-
-def test_the_average_scores_50_and_the_ends_are_1_and_99() -> None:
-    margin = np.array([-9.0, -2.0, -1.0, 0.0, 2.0, 9.0])
-    assert scores(margin, average=-1.0, slope=10.0).tolist() == [1, 40, 50, 60, 80, 99]
-
-
-def exact(*rows: tuple[float, ...]) -> npt.NDArray[np.float64]:
-    return np.array(rows, dtype=float)
-
-
-@pytest.mark.parametrize(
-    ("contributions", "score", "expected"),
-    [
-        ((12.0, -3.0, 0.0), 59, [12, -3, 0]),
-        # what rounding leaves goes to the largest remainders
-        ((1.4, 1.4, 1.2), 54, [2, 1, 1]),
-        ((-1.4, -1.4, -1.2), 46, [-1, -2, -1]),
-        ((0.4, -0.4, 0.0), 50, [0, 0, 0]),
-        ((20.5, -20.0), 50, [20, -20]),
-        # 51.5 rounds to the even side
-        ((21.5, -20.0), 52, [22, -20]),
-        # cut off at 99 and 1: shrunk alike
-        ((98.0, 0.0, 0.0), 99, [49, 0, 0]),
-        ((147.0, -49.0, 0.0), 99, [74, -25, 0]),
-        ((-60.0, -40.0, 2.0), 1, [-30, -20, 1]),
-        # at 99, but within the scale: nothing shrinks
-        ((300.0, -250.6, 0.0), 99, [300, -251, 0]),
-    ],
-)
-def test_points(contributions: tuple[float, ...], score: int, expected: list[int]) -> None:
-    assert points(exact(contributions), np.array([score]), 1.0).tolist() == [expected]
-
-
-def test_the_slope_turns_log_odds_into_points() -> None:
-    found = points(exact((0.5, -0.25), (-1.0, 0.0)), np.array([53, 40]), 10.0)
-    assert found.tolist() == [[5, -2], [-10, 0]]
-
-
-def test_points_do_not_change_what_they_were_given() -> None:
-    contributions = exact((98.0, 1.0))
-    points(contributions, np.array([99]), 1.0)
-    assert contributions.tolist() == [[98.0, 1.0]]
-
-
-def test_a_total_near_a_half_keeps_its_points() -> None:
-    """The score comes from the margin, the total from a sum: they may round to either side."""
-    found = points(exact((20.5 + 1e-9, -20.0), (23.5 + 1e-9, -20.0)), np.array([50, 53]), 1.0)
-    assert found.tolist() == [[20, -20], [23, -20]]
-
-
-@st.composite
-def told(draw: st.DrawFn) -> tuple[npt.NDArray[np.float64], float]:
-    rows, concepts = draw(st.integers(1, 4)), draw(st.integers(1, 7))
-    number = st.one_of(
-        st.floats(-9, 9),
-        # sums of these lie on halves, or a hair beside them
-        st.sampled_from([0.0, 0.05, -0.05, 0.1, -0.25, 0.5, 1e-12, -1e-12]),
-    )
-    row = st.lists(number, min_size=concepts, max_size=concepts)
-    matrix = draw(st.lists(row, min_size=rows, max_size=rows))
-    return np.array(matrix), draw(st.one_of(st.just(10.0), st.floats(0.01, 200)))
-
-
-@given(told(), st.floats(-5, 5))
-def test_points_add_up_and_stay_near(
-    given: tuple[npt.NDArray[np.float64], float], average: float
-) -> None:
-    contributions, slope = given
-    margin = average + contributions.sum(axis=1)
-    score = scores(margin, average=average, slope=slope)
-    found = points(contributions, score, slope)
-    assert (found.sum(axis=1) == score - 50).all()
-    wanted = slope * contributions
-    assert ((found == 0) | (np.sign(found) == np.sign(wanted))).all()
-    within = np.abs(wanted.sum(axis=1)) <= 49
-    assert (np.abs(found - wanted)[within] < 1 + 1e-6).all()
-    assert (np.abs(found) <= np.abs(wanted) + 1 + 1e-6).all()
 
 
 # reasons ---------------------------------------------------------------------------------------
@@ -144,10 +60,10 @@ def test_reasons_are_told_by_concept_strongest_first(told_set: FeatureSet) -> No
         {"visits": [4.0], "visits_before": [9.0], "fee": [1234.5], "segment": ["SMB"]},
         {"visits": [-5.0], "visits_before": [-7.0], "fee": [13.0], "segment": [0.2]},
     )
-    assert row == [
-        {"concept": "money", "points": 13, "text_ja": "料金は1,234.50", "text_en": "Fee: 1,234.50"},
-        {"concept": "contact", "points": -12, "text_ja": "前は9回", "text_en": "Before: 9"},
-    ]
+    nothing = {"peers_ja": None, "peers_en": None, "help": None}
+    money = {"concept": "money", "text_ja": "料金は1,234.50", "text_en": "Fee: 1,234.50"}
+    contact = {"concept": "contact", "text_ja": "前は9回", "text_en": "Before: 9"}
+    assert row == [{**money, "points": 13, **nothing}, {**contact, "points": -12, **nothing}]
 
 
 def test_equal_points_keep_the_order_of_the_features(told_set: FeatureSet) -> None:
@@ -220,15 +136,14 @@ def test_nobody_has_no_reasons(told_set: FeatureSet) -> None:
 def test_equal_facts_are_put_in_words_once(
     told_set: FeatureSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = sys.modules["salesml.explanation.reasons"]  # the package has a function of that name
-    put = module._tell
+    put = words.fact_words
     facts: list[tuple[object, object]] = []
 
     def counted(feature: Any, value: object, previous: object) -> dict[str, str]:
         facts.append((value, previous))
         return put(feature, value, previous)
 
-    monkeypatch.setattr(module, "_tell", counted)
+    monkeypatch.setattr(words, "fact_words", counted)
     values = {"visits": [4.0, 4.0, 4.0, 5.0], "visits_before": [9.0, 9.0, 8.0, 9.0]}
     found = tell(told_set, values, {"visits": [9.0] * 4})
     assert facts == [(4.0, 9.0), (4.0, 8.0), (5.0, 9.0)]

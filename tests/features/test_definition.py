@@ -76,6 +76,18 @@ def test_what_stands_for_missing(tmp_path: Path, kind: str, missing: object, fil
         ({"words": {"ja": "{value}", "en": "{valeu}"}}, "words hold {valeu}"),
         ({"words": {"ja": "{previous}", "en": "x"}}, "words hold {previous}"),
         ({"words": {"ja": "{value", "en": "x"}}, "expected '}'"),
+        ({"if_true": WORDS}, "if_true and if_false are words for a boolean"),
+        (
+            {"type": "boolean", "missing": False, "labels": {"1": WORDS}},
+            "labels are words for codes; a boolean has if_true and if_false",
+        ),
+        (
+            {"type": "boolean", "missing": False, "if_true": {"ja": "{is}", "en": "x"}},
+            "words hold {is}",
+        ),
+        ({"actionable": True, "good": "none"}, "actionable is only a double"),
+        ({"actionable": True, "type": "boolean", "missing": False}, "actionable is only a double"),
+        ({"event": {"stopps": WORDS}}, "Did you mean 'stops'?"),
         ({"good": "high"}, "Input should be 'up', 'down' or 'none'"),
         ({"goood": "up"}, "unknown key 'features.n.goood'. Did you mean 'good'?"),
         ({"type": "text"}, "Input should be 'double', 'varchar' or 'boolean'"),
@@ -92,6 +104,13 @@ def test_words_may_format_and_compare(tmp_path: Path) -> None:
     words = {"ja": "{previous:.1f}→{value}", "en": "{{from}} {previous} to {value:.0f}"}
     features = {"n": feature(words=words, previous="m"), "m": feature()}
     assert feature_set(tmp_path, SQL, features, reads={}).features["n"].previous == "m"
+
+
+def test_words_may_show_another_feature_alone(tmp_path: Path) -> None:
+    words = {"ja": "金額{previous}", "en": "Amount: {previous}"}
+    features = {"n": feature(words=words, previous="m"), "m": feature()}
+    found = feature_set(tmp_path, SQL, features, reads={}).features
+    assert [found[name].shows_value for name in "nm"] == [False, True]
 
 
 def test_a_set_that_is_not_there(tmp_path: Path) -> None:

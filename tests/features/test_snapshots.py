@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pytest
-from fakes import feature, feature_set, project, put, source, spine, store_of, task
+from fakes import WORDS, feature, feature_set, project, put, source, spine, store_of, task
 
 from salesml.config import Project
 from salesml.features import FeatureSet, Snapshots
@@ -117,6 +117,14 @@ def test_what_a_snapshot_depends_on(snapshots: Counting) -> None:
         folder, SQL, FEATURES, reads=READS, lookback="400 days", description="Other words"
     )
     assert snapshots.computes() == 0
+    name = next(iter(FEATURES))
+    for changes, computed in (
+        ({"words": WORDS, "event": {"rises": WORDS}}, 0),
+        ({"missing": 7}, 2),
+    ):
+        features = {**FEATURES, name: {**FEATURES[name], **changes}}
+        snapshots.set = feature_set(folder, SQL, features, reads=READS, lookback="400 days")
+        assert snapshots.computes() == computed
     settings = snapshots.made.settings.model_copy(update={"timezone": "Asia/Tokyo"})
     snapshots.made = replace(snapshots.made, settings=settings)
     assert snapshots.computes() == 2

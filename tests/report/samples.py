@@ -65,7 +65,7 @@ def row(score: int, **values: Any) -> dict[str, Any]:
     """One scored account; by default a first score, without amount, with one reason."""
     points = [reason(score - 50)] if score != 50 else []
     row = {"account_id": f"a{score}", "name": f"会社{score}", "score": score, "reasons": points}
-    nothing = dict.fromkeys(["change", "expected_value", "owner", "segment"])
+    nothing = dict.fromkeys(["change", "expected_value", "owner", "segment", "changes"])
     return {**nothing, "probability": score / 200, **row, **values}
 
 
@@ -73,13 +73,14 @@ def frame(rows: list[dict[str, Any]], about: TaskConfig | None = None) -> pd.Dat
     """*rows* as the book of scores reads them."""
     columns = ["account_id", "name", "owner", "segment", "score", "probability", "change"]
     if not rows:
-        return pd.DataFrame(columns=[*columns, "band", "expected_value", "reasons"])
+        return pd.DataFrame(columns=[*columns, "band", "expected_value", "reasons", "changes"])
     table = pd.DataFrame({c: [r[c] for r in rows] for c in [*columns, "expected_value"]})
     for column in ("change", "expected_value"):
         table[column] = table[column].astype(float)
     bands = (about or task()).bands
     table["band"] = [next(b.name for b in bands if s >= b.start) for s in table["score"]]
-    table["reasons"] = pd.Series([r["reasons"] for r in rows], dtype=object)
+    for column in ("reasons", "changes"):
+        table[column] = pd.Series([r[column] for r in rows], dtype=object)
     order = ["score", "probability"]
     return table.sort_values(order, ascending=False, kind="stable", ignore_index=True)
 

@@ -49,7 +49,7 @@ def test_only_the_top_is_listed_but_all_are_counted(tmp_path: Path) -> None:
     rows = [row(99 - i % 90, account_id=f"a{i:03d}") for i in range(120)]
     page = page_of(tmp_path, [section(rows)])
     assert len(listed(page)) == 100
-    assert "Top 100 of 120" in page.one("section", id="task-churn").said("en")
+    assert "All 120" in page.one("section", id="task-churn").said("en")
     assert "Scored 120" in page.one("article", css="card").said("en")
 
 

@@ -17,8 +17,8 @@ __all__ = ["ConceptView", "FeatureView", "by_concept", "title_of"]
 
 BLANK = "○"
 _MOVE = re.compile(r"\{previous[^}]*\}[^{]*→\s*")
-# ends that say nothing once the value is gone: "所在地は○", "Prefecture: ○"
-_END_JA = re.compile(rf"[はが]{BLANK}$")
+# ends that say nothing once the value is gone: "所在地：○", "Prefecture: ○"
+_END_JA = re.compile(rf"[はが：]{BLANK}$")
 _END_EN = re.compile(rf"\s*:\s*{BLANK}\W*$")
 
 

@@ -21,6 +21,12 @@ from salesml.yaml_file import Place, YamlFile, read_model
 __all__ = ["Project", "ProjectConfig", "load_project"]
 
 
+class ReportConfig(Strict):
+    """``report`` of ``project.yml``: ``names: hidden`` keeps names of records and owners out."""
+
+    names: Literal["shown", "hidden"] = "shown"
+
+
 class ProjectConfig(Strict):
     """``project.yml``.
 
@@ -39,6 +45,7 @@ class ProjectConfig(Strict):
     complete_until: dt.date | None = None
     buckets: int = Field(default=1, ge=1, le=4096)
     workers: int = Field(default=1, ge=1, le=256)
+    report: ReportConfig = ReportConfig()
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ class TaskConfig(Strict):
     ``baseline`` is the feature that holds a rule's score, the thing to beat. ``segments`` are
     columns of the population, or features, by which the model is also judged; where the task does
     not say, ``segment`` of the population. ``capacity`` and ``value`` say how many are contacted
-    and what that comes to.
+    and what that comes to. ``timeline`` selects what happened to the entities, for the report:
+    ``<entity>_id``, ``happened_at``, and the words ``ja`` and ``en``.
     """
 
     name: str
@@ -48,6 +49,7 @@ class TaskConfig(Strict):
     history: int | None = Field(default=None, ge=2)
     population: str
     outcome: str
+    timeline: str | None = None
     features: list[str] = Field(min_length=1)
     model: dict[str, Any] = Field(default={})
     baseline: str | None = None

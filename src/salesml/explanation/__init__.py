@@ -1,5 +1,21 @@
-"""Explanation: why a score is what it is, in a seller's words."""
+"""Explanation: why a score is what it is and why it moved, in a seller's words."""
 
-from salesml.explanation.reasons import AVERAGE, points, reasons, scores
+from salesml.explanation.changes import Explained, Versions, changes, unexplained
+from salesml.explanation.help import Helper
+from salesml.explanation.peers import Peers, RowPeers
+from salesml.explanation.points import AVERAGE, points, scores
+from salesml.explanation.reasons import reasons
 
-__all__ = ["AVERAGE", "points", "reasons", "scores"]
+__all__ = [
+    "AVERAGE",
+    "Explained",
+    "Helper",
+    "Peers",
+    "RowPeers",
+    "Versions",
+    "changes",
+    "points",
+    "reasons",
+    "scores",
+    "unexplained",
+]

@@ -16,7 +16,15 @@ from salesml.config import Days, Words
 from salesml.errors import ConfigError, FeatureError, suggest
 from salesml.yaml_file import read_model
 
-__all__ = ["Example", "Feature", "FeatureSet", "Read", "load_feature_set", "load_feature_sets"]
+__all__ = [
+    "Event",
+    "Example",
+    "Feature",
+    "FeatureSet",
+    "Read",
+    "load_feature_set",
+    "load_feature_sets",
+]
 
 TYPES = {"double": "DOUBLE", "varchar": "VARCHAR", "boolean": "BOOLEAN"}
 UNKNOWN = "unknown"
@@ -44,8 +52,24 @@ class Read(_Strict):
         return self.on == "as_of"
 
 
+class Event(_Strict):
+    """What a move of a value is called: to 0, from 0, up or down. Both values are added to it.
+
+    For a boolean, ``starts`` and ``stops`` are all that is said.
+    """
+
+    stops: Words | None = None
+    starts: Words | None = None
+    rises: Words | None = None
+    falls: Words | None = None
+
+
 class Feature(_Strict):
-    """What one column of a feature set means, to the model and to a seller."""
+    """What one column of a feature set means, to the model and to a seller.
+
+    ``labels`` are words for codes; a code without one shows as it is. ``if_true`` and ``if_false``
+    are words for a whole boolean fact. ``actionable`` is what somebody can do something about.
+    """
 
     concept: str
     type: Literal["double", "varchar", "boolean"]
@@ -54,6 +78,11 @@ class Feature(_Strict):
     missing: float | bool | str
     missing_words: Words | None = None
     words: Words
+    if_true: Words | None = None
+    if_false: Words | None = None
+    labels: dict[str, Words] = {}
+    event: Event = Event()
+    actionable: bool = False
     previous: str | None = None
 
     @property
@@ -61,15 +90,42 @@ class Feature(_Strict):
         """The value of an entity without one; None where it stays unknown."""
         return None if self.missing == UNKNOWN else self.missing
 
+    @property
+    def shows_value(self) -> bool:
+        """Whether the words show its own value; else they show ``previous`` alone."""
+        return any(name == "value" for _, name, _, _ in Formatter().parse(self.words.ja))
+
+    def label(self, value: Any) -> Words | None:
+        """The words for a known *value* that is a code; None where it shows as it is."""
+        if not self.labels:
+            return None
+        return self.labels.get(f"{value:g}" if self.type == "double" else str(value))
+
+    def words_of(self, value: object) -> Words:
+        """The words for a known *value*."""
+        if self.type != "boolean":
+            return self.words
+        return (self.if_true if value else self.if_false) or self.words
+
     @model_validator(mode="after")
     def _consistent(self) -> Feature:
         if self.fill is None and self.missing_words is None:
             raise ValueError("missing: unknown needs missing_words")
         if self.fill is not None and not isinstance(self.fill, _FILLS[self.type]):
             raise ValueError(f"missing: {self.fill!r} is no {self.type}; `unknown` always may be")
-        for words in (self.words.ja, self.words.en):
-            self._check_words(words)
+        self._check_kinds()
+        for words in filter(None, (self.words, self.if_true, self.if_false)):
+            self._check_words(words.ja)
+            self._check_words(words.en)
         return self
+
+    def _check_kinds(self) -> None:
+        if self.labels and self.type == "boolean":
+            raise ValueError("labels are words for codes; a boolean has if_true and if_false")
+        if (self.if_true or self.if_false) and self.type != "boolean":
+            raise ValueError("if_true and if_false are words for a boolean feature")
+        if self.actionable and (self.type != "double" or self.good == "none"):
+            raise ValueError("actionable is only a double whose `good` is up or down")
 
     def _check_words(self, words: str) -> None:
         known = {"value", "previous"} if self.previous else {"value"}

@@ -101,7 +101,8 @@ class Snapshots:
         described = [
             __version__,
             feature_set.sql,
-            feature_set.file.model_dump_json(exclude={"tests", "concepts", "description"}),
+            feature_set.file.model_dump_json(include={"lookback", "reads"}),
+            *(f"{n} {f.type} {f.missing}" for n, f in feature_set.features.items()),
             self.project.settings.timezone,
             *known,
             hashlib.sha256(rows.to_numpy().tobytes()).hexdigest(),

@@ -15,6 +15,7 @@ __all__ = [
     "Shown",
     "amount",
     "clean",
+    "currency_style",
     "day",
     "interval",
     "number",
@@ -49,7 +50,8 @@ def clean(value: object) -> str:
     """*value* on one line, without characters that steer terminals or turn the text around."""
     if missing(value):
         return ""
-    return "".join(map(_printable, " ".join(str(value).split())))
+    text = " ".join(str(value).split())
+    return text if text.isprintable() else "".join(map(_printable, text))
 
 
 def _printable(char: str) -> str:
@@ -82,6 +84,12 @@ def amount(value: object, currency: str) -> str:
     text = f"{abs(number):,.{digits}f}"
     sign = MINUS if number < 0 and text.strip("0.,") else ""
     return f"{sign}{_SYMBOLS.get(currency, clean(currency) + ' ')}{text}"
+
+
+def currency_style(currency: str) -> dict[str, object]:
+    """How `amount` writes *currency*, for the page's script."""
+    symbol = _SYMBOLS.get(currency, clean(currency) + " ")
+    return {"symbol": symbol, "decimals": currency not in _WITHOUT_DECIMALS}
 
 
 def percent(value: object) -> str:

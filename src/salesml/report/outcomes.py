@@ -38,21 +38,25 @@ class WriteBack:
     dry_run: bool
 
 
-def write_back(exports: Sequence[ExportResult]) -> WriteBack:
-    """What *exports* did; outcomes that are rare show only where they occurred."""
+def write_back(exports: Sequence[ExportResult], *, names_hidden: bool = False) -> WriteBack:
+    """What *exports* did; outcomes that are rare show only where they occurred.
+
+    With *names_hidden*, values that persons entered, which may be names, are left out.
+    """
     columns = [o for o in _ORDER if o in _ALWAYS or any(getattr(e, o) for e in exports)]
     return WriteBack(
         columns=columns,
         counts=[(export.target, [getattr(export, o) for o in columns]) for export in exports],
-        cases=[case for export in exports for case in _cases(export)],
+        cases=[case for export in exports for case in _cases(export, names_hidden)],
         dry_run=any(export.dry_run for export in exports),
     )
 
 
-def _cases(export: ExportResult) -> Iterable[Case]:
+def _cases(export: ExportResult, names_hidden: bool) -> Iterable[Case]:
     for failure in export.failures[:_LISTED]:
         why = shown(failure.error.partition("\n")[0], limit=120)
         yield Case(export.target, "failed", shown(failure.external_id, limit=40), why)
     for edit in export.edits[:_LISTED]:
-        why = shown(f"{edit.field}: {shown(edit.theirs).text}", limit=120)
+        theirs = "" if names_hidden else f": {shown(edit.theirs).text}"
+        why = shown(f"{edit.field}{theirs}", limit=120)
         yield Case(export.target, "kept", shown(edit.external_id, limit=40), why)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment
+from markupsafe import Markup
 
 from salesml.config import Project, Words
 from salesml.report import formats
-from salesml.report.charts import Calibration, Histogram, calibration, histogram
+from salesml.report.changes import Changes, changes
+from salesml.report.charts import calibration, funnel, histogram, months
 from salesml.report.notices import notices
 from salesml.report.outcomes import write_back
+from salesml.report.outlook import BandRecord, Outlook, band_records, outlook
 from salesml.report.overview import Card, card
+from salesml.report.packed import allotted, pack
 from salesml.report.page import asset, environment, local, policy
-from salesml.report.rows import ScoreList, score_list
+from salesml.report.rows import ScoreList, score_list, top
 from salesml.report.section import TaskSection
 from salesml.report.words import both, check_words, metric_words, phrase, say
 from salesml.store import write_atomically
@@ -27,9 +31,16 @@ if TYPE_CHECKING:
     from salesml.export import ExportResult
     from salesml.intake import ReadReport
 
-__all__ = ["render"]
+__all__ = ["LISTED", "render"]
 
-TOP = 100  # rows a list
+LISTED = 100  # rows of a list that are told in full
+MOST = 100_000  # rows of all lists together that a page holds
+SCRIPTS = ("report.js", "list.js", "profile.js")
+SAID_BY_SCRIPT = (
+    *("new", "would_help", "reasons_of_score", "why_changed", "history", "timeline", "no_events"),
+    *("brief_only", "first_scored", "small_move", "kind_model", "kind_correction", "all", "close"),
+    *("score", "probability", "expected_bad", "expected_good", "owner", "segment", "change"),
+)
 
 
 @dataclass(frozen=True)
@@ -39,8 +50,15 @@ class _TaskView:
     section: TaskSection
     card: Card
     ranking: ScoreList
-    histogram: Histogram | None
-    calibration: Calibration | None
+    changes: Changes | None
+    packed: str
+    held: int
+    records: list[BandRecord]
+    outlook: Outlook | None
+    histogram: Markup | None
+    calibration: Markup | None
+    funnel: Markup | None
+    months: Markup | None
 
 
 def render(
@@ -61,33 +79,69 @@ def render(
     is whole or not there: it is written aside and renamed.
     """
     target = path or project.var / "report" / f"{as_of}.html"
-    page = _templates().get_template("page.html.j2")
-    html = page.render(
-        project=project,
-        settings=project.settings,
-        date=formats.day(as_of),
-        run_id=run_id,
-        created=local(project, now),
-        tasks=[_view(section, project.settings.currency) for section in sections],
-        notices=notices(sections, reads, exports, failures),
-        reads=reads,
-        written=write_back(exports),
-        title=_title(project, as_of),
-        css=asset("salesml.report", "report.css"),
-        script=asset("salesml.report", "report.js"),
-        policy=policy(asset("salesml.report", "report.js")),
+    script = Markup("\n").join(asset("salesml.report", name) for name in SCRIPTS)
+    html = (
+        _templates()
+        .get_template("page.html.j2")
+        .render(
+            project=project,
+            settings=project.settings,
+            date=formats.day(as_of),
+            run_id=run_id,
+            created=local(project, now),
+            tasks=_views(project, sections),
+            notices=notices(sections, reads, exports, failures),
+            failures=failures,
+            reads=reads,
+            written=write_back(exports, names_hidden=_hides_names(project)),
+            title=_title(project, as_of),
+            css=asset("salesml.report", "report.css"),
+            words={
+                key: list(phrase(key, points="{points}").model_dump().values())
+                for key in SAID_BY_SCRIPT
+            },
+            script=script,
+            policy=policy(script),
+        )
     )
     write_atomically(target, html)
     return target
 
 
-def _view(section: TaskSection, currency: str) -> _TaskView:
+def _hides_names(project: Project) -> bool:
+    return project.settings.report.names == "hidden"
+
+
+def _views(project: Project, sections: Sequence[TaskSection]) -> list[_TaskView]:
+    if _hides_names(project):
+        sections = [_nameless(section) for section in sections]
+    held = allotted([len(section.scores) for section in sections], MOST)
+    currency = project.settings.currency
+    return [_view(section, currency, most) for section, most in zip(sections, held, strict=True)]
+
+
+def _nameless(section: TaskSection) -> TaskSection:
+    """*section* without the names of records and of the persons who own them."""
+    return replace(section, scores=section.scores.assign(name=None, owner=None))
+
+
+def _view(section: TaskSection, currency: str, most: int) -> _TaskView:
+    ranking = score_list(section.task, section.scores, currency, LISTED)
+    held = top(section.scores, most)
+    records, expected = band_records(section), outlook(section)
     return _TaskView(
-        section,
-        card(section, currency),
-        score_list(section.task, section.scores, currency, TOP),
-        histogram(section),
-        calibration(section.calibration),
+        section=section,
+        card=card(section, currency),
+        ranking=ranking,
+        changes=changes(section),
+        packed=pack(section, held, ranking.rows, currency),
+        held=len(held),
+        records=records,
+        outlook=expected,
+        histogram=histogram(section),
+        calibration=calibration(section.calibration),
+        funnel=funnel(records),
+        months=months(expected),
     )
 
 

@@ -1,4 +1,4 @@
-"""The list of a task: one row an entity, as the page shows it."""
+"""The first rows of a task's list, as the page shows them."""
 
 from __future__ import annotations
 
@@ -12,26 +12,43 @@ from salesml.config import Band, TaskConfig, Words
 from salesml.report.formats import Shown, amount, clean, missing, percent, shown, signed
 from salesml.report.section import Tones
 
-__all__ = ["Reason", "Row", "ScoreList", "row_of", "score_list"]
+__all__ = ["Change", "Reason", "Row", "ScoreList", "changes_of", "row_of", "score_list", "top"]
 
 BRIEF = 3  # reasons shown before a row is opened
 
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason; ``width`` is its bar, percent of the row's strongest."""
+    """One reason; ``width`` is its bar, percent of the row's strongest.
+
+    ``peers`` compares with others like it; ``help`` is what the score would move by, if this fact
+    were as it is with them.
+    """
 
     points: int
     signed: str
     words: Words
     width: int
+    peers: Words | None = None
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A part of a score's change: a ``fact``, the ``model``, or a ``correction`` of the past."""
+
+    kind: str
+    points: int
+    signed: str
+    words: Words
 
 
 @dataclass(frozen=True)
 class Row:
-    """One entity; ``change`` is None where it was never scored before."""
+    """One entity; ``change`` is None where it was never scored before. ``key`` is its whole id."""
 
     rank: int
+    key: str
     id: Shown
     name: Shown
     score: int
@@ -46,6 +63,7 @@ class Row:
     owner: Shown
     segment: Shown
     reasons: list[Reason]
+    changes: list[Change]
 
     @property
     def brief(self) -> list[Reason]:
@@ -77,11 +95,16 @@ def score_list(task: TaskConfig, scores: pd.DataFrame, currency: str, limit: int
     """The *limit* highest of *scores*, amounts in *currency*."""
     if scores.empty:
         return ScoreList([], 0, False, [])
-    top = scores.sort_values(["score", "probability"], ascending=False, kind="stable").head(limit)
-    records = top.to_dict("records")
+    records = top(scores, limit).to_dict("records")
     rows = [row_of(task, record, currency, rank) for rank, record in enumerate(records, 1)]
     compared = bool(scores["change"].notna().any())
     return ScoreList(rows, len(scores), compared, _columns(task, scores, compared))
+
+
+def top(scores: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """The *limit* highest of *scores*, highest first."""
+    order = ["score", "probability"]
+    return scores.sort_values(order, ascending=False, kind="stable").head(limit)
 
 
 def _columns(task: TaskConfig, scores: pd.DataFrame, compared: bool) -> list[str]:
@@ -102,6 +125,7 @@ def row_of(task: TaskConfig, record: Mapping[Hashable, Any], currency: str, rank
     name, id_ = shown(record.get("name")), shown(record[task.id_column], limit=40)
     return Row(
         rank=rank,
+        key=str(record[task.id_column]),
         id=id_,
         name=name if name.text else id_,
         score=score,
@@ -116,7 +140,18 @@ def row_of(task: TaskConfig, record: Mapping[Hashable, Any], currency: str, rank
         owner=shown(record.get("owner"), limit=20),
         segment=shown(record.get("segment"), limit=16),
         reasons=_reasons(record["reasons"]),
+        changes=changes_of(record),
     )
+
+
+def changes_of(record: Mapping[Hashable, Any]) -> list[Change]:
+    """Why the score of *record* moved; empty where that is not told."""
+    told = record.get("changes")
+    return [
+        Change(each["kind"], int(each["points"]), signed(int(each["points"])), words)
+        for each in (told if isinstance(told, list) else [])
+        if (words := _both(each, "text")) is not None
+    ]
 
 
 def _reasons(told: list[dict[str, Any]]) -> list[Reason]:
@@ -127,10 +162,17 @@ def _reasons(told: list[dict[str, Any]]) -> list[Reason]:
             signed=signed(int(reason["points"])),
             words=Words(ja=_words(reason["text_ja"]), en=_words(reason["text_en"])),
             width=max(round(100 * abs(reason["points"]) / strongest), 1),
+            peers=_both(reason, "peers"),
+            help=signed(int(reason["help"])) if reason.get("help") else "",
         )
         for reason in told
         if reason["points"]
     ]
+
+
+def _both(told: Mapping[str, Any], name: str) -> Words | None:
+    ja, en = told.get(f"{name}_ja"), told.get(f"{name}_en")
+    return None if missing(ja) or missing(en) else Words(ja=_words(ja), en=_words(en))
 
 
 def _words(text: object) -> str:

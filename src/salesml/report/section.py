@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -54,6 +54,10 @@ class TaskSection:
     upkeep : the age of the model, where it is known.
     warnings : what training warned of.
     card : address of the model's card, as seen from the report; empty where there is none.
+    predictions : of the model's test: ``as_of``, ``y``, ``probability``, ``amount`` if known.
+    events : what happened to listed entities: ``<entity>_id``, ``happened_at`` (date), ``ja``,
+        ``en``, newest first.
+    history : earlier scores of listed entities by id: dates and scores, oldest first.
     """
 
     task: TaskConfig
@@ -69,6 +73,9 @@ class TaskSection:
     upkeep: Upkeep | None = None
     warnings: Sequence[Words] = ()
     card: str = ""
+    predictions: pd.DataFrame | None = None
+    events: pd.DataFrame | None = None
+    history: Mapping[str, Sequence[tuple[dt.date, int]]] = field(default_factory=dict)
 
 
 class Tones:

@@ -29,6 +29,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "run": ("実行ID", "Run"),
     "created": ("作成日時", "Created"),
     "language": ("表示言語", "Language"),
+    "theme": ("配色", "Colours"),
+    "theme_auto": ("自動", "Auto"),
+    "theme_light": ("明", "Light"),
+    "theme_dark": ("暗", "Dark"),
     "to_content": ("本文へ移動", "Skip to content"),
     "contents": ("目次", "Contents"),
     "overview": ("概要", "Overview"),
@@ -66,13 +70,23 @@ _WORDS: dict[str, tuple[str, str]] = {
     "about": ("約{n}件", "about {n}"),
     "expected_total_bad": ("想定損失額の合計", "Expected loss, total"),
     "expected_total_good": ("期待金額の合計", "Expected amount, total"),
-    "moves": ("前回からの大きな変化", "Biggest moves since last time"),
-    "first_run": (
-        "前回のスコアがないため、変化は次回から表示します。",
-        "There are no earlier scores; changes show from the next run on.",
-    ),
-    "no_moves": ("前回から変わったスコアはありません。", "No score changed since last time."),
     "to_list": ("一覧を見る", "See the list"),
+    "failed_task": (
+        "今回はスコアを計算できませんでした。",
+        "Could not be scored this time.",
+    ),
+    # changes
+    "changed": ("前回からの変化", "What changed since last time"),
+    "newly": ("新たに「{band}」", "New in “{band}”"),
+    "newly_none": ("新たに「{band}」になった先はありません。", "Nobody new in “{band}”."),
+    "newly_more": ("ほか{n:,}件は一覧にあります。", "{n:,} more are in the list."),
+    "rises": ("スコアが大きく上がった先", "Biggest rises"),
+    "falls": ("スコアが大きく下がった先", "Biggest falls"),
+    "no_moves": ("ほかに動いたスコアはありません。", "No other score moved."),
+    "first_scored": ("今回初めてスコアがつきました。", "Scored for the first time."),
+    "small_move": ("小さな変化の積み重ねです。", "Many small things added up."),
+    "kind_model": ("モデルの更新", "model changed"),
+    "kind_correction": ("過去データの修正", "past corrected"),
     # lists
     "meaning_bad": (
         "スコアが高いほど注意が必要です（50＝平均）。",
@@ -85,11 +99,16 @@ _WORDS: dict[str, tuple[str, str]] = {
     "list": ("スコア一覧", "Scores"),
     "listed_all": ("全{total:,}件", "All {total:,}"),
     "listed_top": ("スコア上位{n:,}件（全{total:,}件）", "Top {n:,} of {total:,}"),
-    "search": ("名称・担当者・理由で絞り込み", "Search name, owner, reason"),
+    "search": ("名称・ID・担当者・理由で検索", "Search name, id, owner, reason"),
     "filter": ("ランクで絞り込み", "Filter by band"),
     "all": ("すべて", "All"),
-    "shown_before": ("表示中", "Showing"),
-    "shown_after": ("件", ""),
+    "pages": ("ページ", "Pages"),
+    "previous": ("前へ", "Previous"),
+    "next": ("次へ", "Next"),
+    "unreadable": (
+        "このブラウザーでは上位の行だけを表示します。",
+        "This browser shows the first rows only.",
+    ),
     "nothing_found": (
         "条件に合うものがありません。絞り込みを変えてください。",
         "Nothing matches. Change the search or the band.",
@@ -112,13 +131,23 @@ _WORDS: dict[str, tuple[str, str]] = {
     "lowering": ("スコアを下げている理由", "Lowers the score"),
     "no_reasons": ("平均と同じ水準です。", "On a level with the average."),
     "sum": ("平均50点 {points} ＝ {score}点", "Average 50 {points} = {score}"),
+    "would_help": ("中央値並みになれば{points}点", "at the median: {points}"),
+    # one entity
+    "reasons_of_score": ("スコアの内訳", "What makes the score"),
+    "why_changed": ("前回からの変化の理由", "Why it changed"),
+    "history": ("スコアの推移", "Scores so far"),
+    "timeline": ("最近の動き（半年）", "What happened (half a year)"),
+    "no_events": ("記録された動きはありません。", "Nothing on record."),
+    "brief_only": (
+        "このページには主な理由だけを載せています。",
+        "This page holds the main reasons only.",
+    ),
     # charts
     "distribution": ("スコアの分布", "Distribution of scores"),
     "distribution_alt": (
         "スコア5点刻みの件数。点線は平均（50点）。",
         "Count by steps of 5 points. The dashed line is the average, 50.",
     ),
-    "average": ("平均", "average"),
     "calibration": ("予測した確率と実際の割合", "Predicted against observed"),
     "calibration_alt": (
         "点が対角線に近いほど、確率をそのまま信じられます。円の大きさは件数、縦線は95%区間です。",
@@ -127,6 +156,30 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "predicted": ("予測した確率", "Predicted"),
     "observed": ("実際の割合", "Observed"),
+    "funnel": ("ランク別の実績", "What came of each band"),
+    "funnel_alt": (
+        "検証期間に各ランクだった先のうち、実際にそうなった割合。線は95%区間です。",
+        "Of those in each band in the test, the share that came true. Lines: 95% interval.",
+    ),
+    "came_true": ("実際の割合（検証期間）", "Came true (test)"),
+    "came_true_of": ("{true:,} / {rows:,}件", "{true:,} of {rows:,}"),
+    "now": ("現在", "Now"),
+    "expected_now": ("見込み", "Expected"),
+    "outlook": ("月別の見込みと実績", "Expected and actual by month"),
+    "outlook_count": (
+        "各月から{days}日以内の件数。横線＝予測した確率の合計、帯＝90%区間、点＝実績。右端は今回の見込み。"
+        "区間は、個々の結果が互いに独立だとした場合の幅です。",
+        "Outcomes within {days} days from each month. Line: sum of the probabilities; band: its "
+        "90% interval; dot: actual. The last one is tonight's. The interval takes outcomes as "
+        "independent of each other.",
+    ),
+    "outlook_money": (
+        "各月から{days}日以内の金額（{currency}）。横線＝確率×金額の合計、帯＝90%区間、点＝実績。右端は今回の見込み。"
+        "区間は、個々の結果が互いに独立だとした場合の幅です。",
+        "Amounts within {days} days from each month, {currency}. Line: sum of probability × "
+        "amount; band: its 90% interval; dot: actual. The last one is tonight's. The interval "
+        "takes outcomes as independent of each other.",
+    ),
     # model
     "model": ("予測モデルの精度", "How good the models are"),
     "version": ("モデル {version}", "Model {version}"),

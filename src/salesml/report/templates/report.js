@@ -1,75 +1,59 @@
-(() => {
-  "use strict";
-  const root = document.documentElement;
+"use strict";
+const root = document.documentElement;
+root.classList.add("js");
 
-  // language: the page holds both, CSS shows the one that <html lang> names
-  const languages = [...document.querySelectorAll("[data-language]")];
-  const speak = (language) => {
-    root.lang = language;
-    document.title = root.dataset[language === "ja" ? "titleJa" : "titleEn"];
-    for (const button of languages) {
-      button.setAttribute("aria-pressed", String(button.dataset.language === language));
-    }
-  };
+// language: the page holds both, CSS shows the one that <html lang> names
+const languages = [...document.querySelectorAll("[data-language]")];
+const speak = (language) => {
+  root.lang = language;
+  document.title = root.dataset[language === "ja" ? "titleJa" : "titleEn"];
   for (const button of languages) {
-    button.addEventListener("click", () => speak(button.dataset.language));
+    button.setAttribute("aria-pressed", String(button.dataset.language === language));
   }
+  for (const option of document.querySelectorAll("option[data-ja]")) {
+    option.textContent = option.dataset[language];
+  }
+};
+for (const button of languages) {
+  button.addEventListener("click", () => speak(button.dataset.language));
+}
 
-  // search does not tell full width from half width, hiragana from katakana, upper from lower case
-  const fold = (text) =>
-    text
-      .normalize("NFKC")
-      .toLowerCase()
-      .replace(/[\u3041-\u3096]/g, (c) => String.fromCharCode(c.charCodeAt(0) + 0x60));
-  const haystack = (row) =>
-    fold([row.textContent, ...[...row.querySelectorAll("[title]")].map((e) => e.title)].join(" "));
+// colours: as the system has it, unless somebody chose
+const themes = [...document.querySelectorAll("button[data-theme]")];
+for (const button of themes) {
+  button.addEventListener("click", () => {
+    root.dataset.theme = button.dataset.theme;
+    for (const other of themes) other.setAttribute("aria-pressed", String(other === button));
+  });
+}
 
-  const setUp = (list) => {
-    const body = list.querySelector("tbody");
-    const rows = [...body.rows].map((row) => ({ row, text: haystack(row), band: row.dataset.band }));
-    const search = list.querySelector("input[type=search]");
-    const counter = list.querySelector("[data-counter]");
-    const nothing = list.querySelector(".nothing");
+// elements are made of texts alone, never of HTML: a name may hold anything
+const make = (tag, attributes = {}, ...children) => {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children.filter((child) => child !== null && child !== ""));
+  return made;
+};
+const both = (ja, en) => {
+  if (ja === en) return ja;
+  const made = document.createDocumentFragment();
+  made.append(
+    make("span", { class: "ja", lang: "ja" }, ja),
+    make("span", { class: "en", lang: "en" }, en),
+  );
+  return made;
+};
+const phrases = JSON.parse(document.getElementById("words").textContent);
+const say = (key, points = "") => both(...phrases[key].map((text) => text.replace("{points}", points)));
 
-    const filter = () => {
-      const words = fold(search.value).split(/\s+/).filter(Boolean);
-      const band = list.querySelector("input[type=radio]:checked").value;
-      let shown = 0;
-      for (const entry of rows) {
-        const fits = (!band || entry.band === band) && words.every((w) => entry.text.includes(w));
-        entry.row.hidden = !fits;
-        shown += fits;
-      }
-      counter.textContent = shown;
-      nothing.hidden = shown > 0;
-    };
-    search.addEventListener("input", filter);
-    list.addEventListener("change", filter);
-
-    const headers = [...list.querySelectorAll("thead th")];
-    const compare = (column, numeric, way) => (a, b) => {
-      const [x, y] = [a, b].map((entry) => {
-        const cell = entry.row.cells[column];
-        return numeric ? cell.dataset.value : cell.querySelector("bdi").textContent;
-      });
-      const empty = (value) => value === "" || value === "–";
-      if (empty(x) || empty(y)) return empty(x) - empty(y); // what is unknown comes last
-      return way * (numeric ? x - y : x.localeCompare(y, "ja", { numeric: true }));
-    };
-    headers.forEach((header, column) => {
-      const button = header.querySelector("button");
-      if (!button) return;
-      button.addEventListener("click", () => {
-        const falls = "falling" in button.dataset;
-        const now = header.getAttribute("aria-sort");
-        const falling = now ? now === "ascending" : falls;
-        for (const other of headers) other.removeAttribute("aria-sort");
-        header.setAttribute("aria-sort", falling ? "descending" : "ascending");
-        const numeric = rows[0].row.cells[column].dataset.value !== undefined;
-        rows.sort(compare(column, numeric, falling ? -1 : 1));
-        body.append(...rows.map((entry) => entry.row));
-      });
-    });
-  };
-  document.querySelectorAll("[data-list]").forEach(setUp);
-})();
+const signed = (points) => (points > 0 ? "+" : points < 0 ? "−" : "±") + Math.abs(points).toLocaleString("en-US");
+const percent = (share) => {
+  if (share > 0 && share < 0.001) return "<0.1%";
+  return share > 0.999 && share < 1 ? ">99.9%" : `${(share * 100).toFixed(1)}%`;
+};
+const money = (value, style) => {
+  if (value === null) return "–";
+  const digits = style.decimals && Math.abs(value) < 1000 ? 2 : 0;
+  const text = Math.abs(value).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return (value < 0 ? "−" : "") + style.symbol + text;
+};

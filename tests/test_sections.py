@@ -1,0 +1,71 @@
+"""What the report of a real night holds of the past."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+
+from salesml.config import load_project
+from salesml.pipeline import nightly
+from salesml.run import registry_of
+from salesml.scoring import ScoreBook
+
+pytestmark = pytest.mark.xdist_group("tiny")
+TASK = "configs/tiny/tasks/away.yml"
+VISITS = "select account_id, happened_at, '来訪' as ja, 'Visit' as en from activities"
+
+
+def profiles(page: str) -> Any:
+    packed = re.findall(r"data-packed>([^<]+)<", page)
+    assert len(packed) == 1
+    return json.loads(gzip.decompress(base64.b64decode(packed[0])))
+
+
+def test_a_night_tells_of_the_past_and_is_kept_in_mlflow(tiny_night: Path, tmp_path: Path) -> None:
+    root = tiny.copy_of(tiny_night, tmp_path / "company")
+    tiny.change(root, TASK, "timeline", VISITS)
+    page = nightly("tiny", tiny.NEXT, root=root, now=tiny.NOW).report.read_text(encoding="utf-8")
+    found = profiles(page)
+    project = load_project("tiny", root)
+    before = ScoreBook(project, "away").before(tiny.NEXT, "account_id")
+    first = found["profiles"][0]
+    assert first["history"] == [
+        [str(tiny.AS_OF), before[found["id"][0]]],
+        [str(tiny.NEXT), found["score"][0]],
+    ]
+    dates = [date for date, *_ in first["events"]]
+    assert dates == sorted(dates, reverse=True)
+    assert any(each["events"] for each in found["profiles"])
+    assert {tuple(words) for each in found["profiles"] for _, *words in each["events"]} == {
+        ("来訪", "Visit")
+    }
+    assert 'id="changed"' in page
+    copies = list((root / "var/tiny").rglob("report.html"))
+    assert page in [copy.read_text(encoding="utf-8") for copy in copies]
+
+
+def test_a_timeline_that_fails_is_told_and_left_out(
+    tiny_night: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tiny.copy_of(tiny_night, tmp_path / "company")
+    tiny.change(root, TASK, "timeline", VISITS.replace("happened_at", "happend_at"))
+    registry = type(registry_of(load_project("tiny", root)))
+    monkeypatch.setattr(registry, "record", _refuse)
+    told: list[str] = []
+    night = nightly("tiny", tiny.NEXT, root=root, now=tiny.NOW, tell=told.append)
+    said = " ".join(told)
+    assert "away: the report has no timeline: The timeline of task away does not run" in said
+    assert "the report was not copied to MLflow: the disk is full" in said
+    page = night.report.read_text(encoding="utf-8")
+    assert {each["events"] for each in profiles(page)["profiles"]} == {None}
+
+
+def _refuse(*_: object) -> None:
+    raise OSError("the disk is full")
