@@ -264,21 +264,12 @@ def test_a_past_that_cannot_be_computed_withholds_no_score(
     assert found["score"].tolist() == next_scores["score"].tolist()
     for told, change in zip(found["changes"], found["change"], strict=True):
         ((kind, points),) = [(each["kind"], each["points"]) for each in told]
-        assert (kind, points) == ("correction", change)
+        assert (kind, points) == ("unknown", change)
 
 
-def test_facts_are_compared_with_peers(next_scores: pd.DataFrame, company: Path) -> None:
+def test_facts_are_compared_with_peers(next_scores: pd.DataFrame) -> None:
     told = [reason for found in next_scores["reasons"] for reason in found]
     assert any("の顧客の中央値は" in (reason["peers_ja"] or "") for reason in told)
-    # a model from before peers were noted
-    for peers in (company / "var/tiny/mlflow-artifacts").rglob("peers.json"):
-        peers.unlink()
-    score(company)
-    bare = [reason for found in scores(company)["reasons"] for reason in found]
-    assert [(r["points"], r["text_ja"]) for r in bare] == [
-        (r["points"], r["text_ja"]) for r in told
-    ]
-    assert {(r["peers_ja"], r["peers_en"], r["help"]) for r in bare} == {(None, None, None)}
 
 
 def test_scores_of_former_versions_have_no_changes(book: ScoreBook) -> None:

@@ -35,17 +35,17 @@ def test_a_night_tells_of_the_past_and_is_kept_in_mlflow(tiny_night: Path, tmp_p
     found = profiles(page)
     project = load_project("tiny", root)
     before = ScoreBook(project, "away").before(tiny.NEXT, "account_id")
-    first = found["profiles"][0]
+    first = found["profiles"]["0"]
     assert first["history"] == [
         [str(tiny.AS_OF), before[found["id"][0]]],
         [str(tiny.NEXT), found["score"][0]],
     ]
     dates = [date for date, *_ in first["events"]]
     assert dates == sorted(dates, reverse=True)
-    assert any(each["events"] for each in found["profiles"])
-    assert {tuple(words) for each in found["profiles"] for _, *words in each["events"]} == {
-        ("来訪", "Visit")
-    }
+    assert any(each["events"] for each in found["profiles"].values())
+    assert {
+        tuple(words) for each in found["profiles"].values() for _, *words in each["events"]
+    } == {("来訪", "Visit")}
     assert 'id="changed"' in page
     copies = list((root / "var/tiny").rglob("report.html"))
     assert page in [copy.read_text(encoding="utf-8") for copy in copies]
@@ -64,7 +64,7 @@ def test_a_timeline_that_fails_is_told_and_left_out(
     assert "away: the report has no timeline: The timeline of task away does not run" in said
     assert "the report was not copied to MLflow: the disk is full" in said
     page = night.report.read_text(encoding="utf-8")
-    assert {each["events"] for each in profiles(page)["profiles"]} == {None}
+    assert {each["events"] for each in profiles(page)["profiles"].values()} == {None}
 
 
 def _refuse(*_: object) -> None:

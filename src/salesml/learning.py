@@ -15,7 +15,6 @@ from salesml.config import Project, TaskConfig
 from salesml.drift import Reference
 from salesml.engine import connect
 from salesml.errors import ConfigError, LabelError, ModelError, SourceError, suggest
-from salesml.explanation import Peers
 from salesml.features import load_feature_sets
 from salesml.history import note_models
 from salesml.labels import dates_of_panel, require_rows, sources_of
@@ -93,7 +92,7 @@ def train_task(run: Run, name: str, why: str = "asked for") -> Trained:
             run_id=run.run_id,
             now=run.now,
         ),
-        notes={"reference": reference_of(task, data, result), "peers": _peers(data).to_json()},
+        notes={"reference": reference_of(task, data, result)},
     )
     note_models(run, name)
     return Trained(version, result, decision)
@@ -124,12 +123,6 @@ def _distributions(data: TrainingData, result: TrainingResult) -> Reference:
         pd.Series(result.model.predict_proba(test.X)[:, 1]),
         test.as_of,
     )
-
-
-def _peers(data: TrainingData) -> Peers:
-    """What is usual for the entities of a segment, as reasons compare with it."""
-    segment = None if data.segments is None else data.segments.get("segment")
-    return Peers.learn(data.X, data.as_of, data.entity, segment)
 
 
 def training_data(run: Run, task: TaskConfig) -> TrainingData:

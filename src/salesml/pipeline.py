@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,6 @@ from salesml.config import Project, TaskConfig
 from salesml.drift import Reference, merge_counts
 from salesml.engine import connect
 from salesml.errors import SalesmlError
-from salesml.explanation import Peers
 from salesml.export import ExportResult, Ledger, Target, write_back
 from salesml.failures import Failure, all_in_one, explained
 from salesml.history import note_scores
@@ -40,6 +40,8 @@ from salesml.scoring import (
     band_of,
     executor,
     merge_unseen,
+    peer_rows,
+    peers_of,
     score_bucket,
     store_of,
 )
@@ -159,14 +161,7 @@ def score_tasks(
 def _scorer(champion: Champion) -> Scorer:
     noted = champion.note("reference")
     reference = Reference.from_json(noted["gauges"]) if noted else None
-    peers = champion.note("peers")
-    return Scorer(
-        champion.directory,
-        champion.sha256,
-        str(champion.version),
-        reference,
-        Peers.from_json(peers) if peers else None,
-    )
+    return Scorer(champion.directory, champion.sha256, str(champion.version), reference)
 
 
 def _drift(
@@ -184,6 +179,8 @@ def _score_buckets(run: Run, name: str, scorer: Scorer, folder: Path) -> list[Bu
     many = len(jobs)
     reports = []
     with executor(run.project) as pool:
+        usual = list(pool.map(peer_rows, jobs, [run.as_of] * many))
+        scorer = replace(scorer, peers=peers_of(usual))
         same = ([run.as_of] * many, [run.run_id] * many, [scorer] * many, [folder] * many)
         for done, report in enumerate(pool.map(score_bucket, jobs, *same), 1):
             run.tell(f"{name}: scored bucket {done} of {many}")

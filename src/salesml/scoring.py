@@ -48,12 +48,15 @@ __all__ = [
     "executor",
     "no_scores",
     "panel_bucket",
+    "peer_rows",
+    "peers_of",
     "score_bucket",
     "store_of",
 ]
 
 Ints = npt.NDArray[np.int64]
 MOVED = 5  # points from which a change is explained
+MOST_PEERS = 200_000  # entities that medians are taken of
 
 
 def store_of(project: Project) -> Store:
@@ -172,12 +175,29 @@ def panel_bucket(job: BucketJob, dates: list[dt.date], as_of: dt.date) -> pd.Dat
     return pd.concat([spine, bucket.features(spine), outcome.rename("_outcome")], axis=1)
 
 
+def peer_rows(job: BucketJob, as_of: dt.date) -> pd.DataFrame:
+    """The number features of a bucket's entities, and ``_segment``; of many, some drawn."""
+    bucket = job.open()
+    spine = bucket.population(as_of)
+    rows = bucket.features(spine).select_dtypes("number").astype(np.float32)
+    rows["_segment"] = spine["segment"].astype("str") if "segment" in spine else None
+    most = MOST_PEERS // bucket.project.settings.buckets
+    return rows if len(rows) <= most else rows.sample(most, random_state=0)
+
+
+def peers_of(parts: list[pd.DataFrame]) -> Peers:
+    """What is usual on a date, from the `peer_rows` of all buckets."""
+    rows = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+    segment = rows.pop("_segment")
+    return Peers.of(rows, segment if segment.notna().any() else None)
+
+
 @dataclass(frozen=True)
 class Scorer:
     """The model a run scores with, where it lies and what its files must hash to.
 
-    ``reference`` is what its training looked like and ``peers`` what is usual, where that was
-    noted.
+    ``reference`` is what its training looked like, where that was noted, and ``peers`` what is
+    usual on the date.
     """
 
     directory: Path
@@ -324,7 +344,7 @@ def _changes(
     versions = Versions(book.meta(last)["model_version"], scored["model_version"].iloc[0])
     change = scored["change"].iloc[moved].to_numpy(dtype=np.int64)
     for row, points in zip(moved, change, strict=True):
-        told[row] = unexplained(int(points), versions)
+        told[row] = unexplained(int(points))
     known, features = _features_on(last, bucket, scored[bucket.task.id_column].iloc[moved])
     if len(known):
         rows = moved[known]

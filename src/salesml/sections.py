@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from salesml.engine import connect
 from salesml.errors import SalesmlError
 from salesml.labels import timeline
 from salesml.night import TaskScores
-from salesml.report import LISTED, TaskSection, Upkeep
+from salesml.report import LISTED, TaskSection, Upkeep, changes
 from salesml.retraining import next_training
 from salesml.run import Run
 from salesml.scoring import ScoreBook, store_of
@@ -28,9 +29,8 @@ def section_of(run: Run, scored: TaskScores) -> TaskSection:
     champion, task = scored.champion, scored.task
     book = ScoreBook(run.project, task.name)
     scores = book.read(run.as_of)
-    listed = scores[task.id_column].head(LISTED).tolist()
     dates = [date for date in book.dates() if date <= run.as_of][-DATES:]
-    return TaskSection(
+    section = TaskSection(
         task=task,
         scores=scores,
         version=str(champion.version),
@@ -45,8 +45,14 @@ def section_of(run: Run, scored: TaskScores) -> TaskSection:
         warnings=champion.warnings(),
         card=_address(run, champion.card),
         predictions=champion.predictions(),
-        events=_events(run, task, listed),
-        history=book.courses(task.id_column, listed, dates),
+    )
+    moved = changes(section)
+    first = scores[task.id_column].head(LISTED).tolist()
+    told = list(dict.fromkeys([*first, *(moved.keys if moved else ())]))
+    return replace(
+        section,
+        events=_events(run, task, told),
+        history=book.courses(task.id_column, told, dates),
     )
 
 

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import datetime as dt
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,44 +8,20 @@ from salesml.explanation import Peers, RowPeers
 from salesml.explanation.words import Telling
 from salesml.features import FeatureSet
 
-OLD, NEW = dt.date(2025, 1, 1), dt.date(2025, 6, 1)
+
+def learn(values: list[float], segment: list[str | None] | None = None) -> Peers:
+    plans = ["a"] * len(values)
+    X = pd.DataFrame({"logins": values, "plan": plans, "month": [6.0] * len(values)})
+    return Peers.of(X, None if segment is None else pd.Series(segment))
 
 
-def learn(
-    values: list[float], dates: list[dt.date] | None = None, segment: list[str | None] | None = None
-) -> Peers:
-    rows = range(len(values))
-    return Peers.learn(
-        pd.DataFrame({"logins": values, "plan": ["a"] * len(values)}),
-        pd.Series(dates or [NEW] * len(values)),
-        pd.Series([f"c{row % 1000}" for row in rows]),
-        None if segment is None else pd.Series(segment),
-    )
-
-
-def test_medians_of_number_features() -> None:
+def test_medians_of_number_features_that_differ() -> None:
     assert learn([1.0, 5.0, 9.0]) == Peers({"logins": 5.0})
     assert learn([1.0, np.nan, 9.0, 2.0]) == Peers({"logins": 2.0})
 
 
-def test_only_the_newest_row_of_an_entity_counts_and_nothing_old() -> None:
-    dates = pd.Series([OLD, OLD, dt.date(2025, 4, 1), NEW, NEW])
-    entity = pd.Series(["a", "gone", "b", "b", "a"])
-    values = pd.DataFrame({"logins": [90.0, 80.0, 70.0, 2.0, 4.0]})
-    assert Peers.learn(values, dates, entity, None).everybody == {"logins": 3.0}
-
-
-def test_the_order_and_index_of_the_panel_do_not_matter() -> None:
-    dates = pd.Series([NEW, OLD, NEW], index=[7, 7, 7])
-    values = pd.DataFrame({"logins": [2.0, 50.0, 4.0]}, index=[7, 7, 7])
-    entity = pd.Series(["a", "a", "b"], index=[7, 7, 7])
-    assert Peers.learn(values, dates, entity, None).everybody == {"logins": 3.0}
-
-
-def test_what_all_share_on_a_date_tells_of_no_peers() -> None:
-    values = pd.DataFrame({"month": [1.0, 1.0, 6.0, 6.0], "logins": [1.0, 2.0, 1.0, 2.0]})
-    dates, entity = pd.Series([OLD, OLD, NEW, NEW]), pd.Series(["a", "b", "a", "b"])
-    assert Peers.learn(values, dates, entity, None).everybody == {"logins": 1.5}
+def test_what_most_do_not_have_is_not_usual() -> None:
+    assert learn([1.0, np.nan, 9.0, np.nan, np.nan]) == Peers()
 
 
 def test_a_segment_needs_ten_entities() -> None:
@@ -60,11 +33,6 @@ def test_a_segment_needs_ten_entities() -> None:
 
 def test_nobody_has_no_peers() -> None:
     assert learn([]) == Peers()
-
-
-def test_peers_are_noted_as_json() -> None:
-    peers = Peers({"logins": 5.0}, {"中堅": {"logins": 3.0}})
-    assert Peers.from_json(json.loads(json.dumps(peers.to_json()))) == peers
 
 
 # words -----------------------------------------------------------------------------------------
@@ -87,6 +55,11 @@ def test_a_fact_is_compared_with_the_segment(activity: FeatureSet) -> None:
         "同じ区分（中堅）の顧客の中央値は7日",
         "median of customers in segment 中堅: 7 days",
     )
+
+
+@pytest.mark.parametrize("value", [None, np.nan])
+def test_what_is_usual_is_told_beside_a_missing_fact(activity: FeatureSet, value: object) -> None:
+    assert said(activity, "silence", value)[0] == "顧客全体の中央値は30日"
 
 
 @pytest.mark.parametrize("segment", [None, np.nan, "S", pd.NA])
@@ -115,8 +88,6 @@ def test_each_entity_has_its_name(activity: FeatureSet, entity: str, ja: str, en
     ("name", "value"),
     [
         ("logins", 5.0),
-        ("silence", None),
-        ("silence", np.nan),
         # the same once it is rounded
         ("fee", 2.01),
         ("plan", "a"),

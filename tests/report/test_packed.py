@@ -17,7 +17,7 @@ from tests.report.samples import AS_OF, reason, row, section
 
 
 def unpacked(about: TaskSection, listed: int = 100) -> Any:
-    rows = score_list(about.task, about.scores, "JPY", listed).rows
+    rows = dict(enumerate(score_list(about.task, about.scores, "JPY", listed).rows))
     return json.loads(gzip.decompress(base64.b64decode(pack(about, about.scores, rows, "JPY"))))
 
 
@@ -57,8 +57,8 @@ def test_listed_ones_are_told_in_full() -> None:
     peers = compared["peers_ja"], compared["peers_en"]
     history = {"a90": [(dt.date(2025, 6, 1), 82), (AS_OF, 90)]}
     found = unpacked(section(rows, events=events, history=history), listed=1)
-    assert found["profiles"] == [
-        {
+    assert found["profiles"] == {
+        "0": {
             "reasons": [
                 [40, *("接点が3回（30日）", "3 contacts in 30 days"), *peers, "−12"],
             ],
@@ -66,14 +66,14 @@ def test_listed_ones_are_told_in_full() -> None:
             "events": [["2025-06-01", "電話", "Call"]],
             "history": [["2025-06-01", 82], ["2025-07-01", 90]],
         }
-    ]
+    }
 
 
 def test_a_task_without_timeline_differs_from_an_entity_without_events() -> None:
     columns = ["account_id", "happened_at", "ja", "en"]
     quiet = section([row(90)], events=pd.DataFrame(columns=columns))
-    assert unpacked(quiet)["profiles"][0]["events"] == []
-    assert unpacked(section([row(90)]))["profiles"][0]["events"] is None
+    assert unpacked(quiet)["profiles"]["0"]["events"] == []
+    assert unpacked(section([row(90)]))["profiles"]["0"]["events"] is None
 
 
 @given(st.lists(st.integers(0, 1000), max_size=6), st.integers(0, 1500))

@@ -16,7 +16,7 @@ from salesml.features import FeatureSet
 __all__ = ["Explained", "Versions", "changes", "unexplained"]
 
 _MODEL = (
-    "モデルが新しくなりました（第{before}版→第{now}版）",
+    "モデルが変わりました（第{before}版→第{now}版）",
     "The model changed (version {before} → {now})",
 )
 _CORRECTION = (
@@ -90,14 +90,14 @@ def changes(
             }
             for j in np.flatnonzero(whole[i])
         ]
-        rest = [_rest(int(other[i]), versions, _CORRECTION)] if other[i] else []
+        rest = [_rest(int(other[i]), versions)] if other[i] else []
         found.append(sorted([*facts, *rest], key=lambda told: -abs(told["points"])))
     return found
 
 
-def unexplained(points: int, versions: Versions) -> list[dict[str, Any]]:
+def unexplained(points: int) -> list[dict[str, Any]]:
     """As `changes`, for one row whose facts of the last date cannot be had any more."""
-    return [_rest(points, versions, _UNKNOWN)]
+    return [_entry("unknown", points, _UNKNOWN)]
 
 
 class _Happened:
@@ -133,13 +133,12 @@ class _Happened:
         return moved
 
 
-def _rest(points: int, versions: Versions, otherwise: tuple[str, str]) -> dict[str, Any]:
-    ja, en = _MODEL if versions.differ else otherwise
+def _rest(points: int, versions: Versions) -> dict[str, Any]:
     known = {"before": versions.before, "now": versions.now}
-    return {
-        "kind": "model" if versions.differ else "correction",
-        "concept": None,
-        "points": points,
-        "text_ja": ja.format(**known),
-        "text_en": en.format(**known),
-    }
+    ja, en = (text.format(**known) for text in (_MODEL if versions.differ else _CORRECTION))
+    return _entry("model" if versions.differ else "correction", points, (ja, en))
+
+
+def _entry(kind: str, points: int, words: tuple[str, str]) -> dict[str, Any]:
+    ja, en = words
+    return {"kind": kind, "concept": None, "points": points, "text_ja": ja, "text_en": en}

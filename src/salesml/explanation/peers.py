@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +16,8 @@ from salesml.features import Feature
 
 __all__ = ["Peers", "RowPeers"]
 
-RECENT = 90  # days before the newest date in which an entity's last row counts
 FEWEST = 10  # entities that make a segment
+LEAST_KNOWN = 0.5  # share of entities that have a value: else there is no usual one
 _NOUNS = {
     "account": Words(ja="顧客", en="customers"),
     "lead": Words(ja="リード", en="leads"),
@@ -34,38 +34,24 @@ class Peers:
     segments: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @classmethod
-    def learn(
-        cls, X: pd.DataFrame, as_of: pd.Series, entity: pd.Series, segment: pd.Series | None
-    ) -> Peers:
-        """Medians of the newest rows of a panel, one for each entity; Series by position with X.
+    def of(cls, X: pd.DataFrame, segment: pd.Series | None) -> Peers:
+        """Medians of a population on a date, by *segment* (aligned with X) too where given.
 
-        A feature that all entities of a date share (the month) tells of nobody's peers.
+        A feature that all share (the month) tells of nobody's peers; nor does one that fewer than
+        half of them have.
         """
-        dates = pd.to_datetime(as_of).reset_index(drop=True)
-        recent = dates[dates > dates.max() - pd.Timedelta(days=RECENT)].sort_values(kind="stable")
-        rows = X.select_dtypes("number").reset_index(drop=True).loc[recent.index]
-        many = rows.groupby(recent.to_numpy()).nunique()
-        differing = [name for name in rows if many[name].max() > 1]
-        last = entity.reset_index(drop=True).loc[recent.index].drop_duplicates(keep="last").index
-        rows = rows.loc[last][differing]
+        rows = X.select_dtypes("number")
+        rows = rows[[name for name in rows if rows[name].nunique() > 1]]
         if segment is None:
             return cls(_medians(rows))
-        groups = rows.groupby(segment.reset_index(drop=True).loc[last].astype("str"))
+        groups = rows.groupby(segment.astype("str"))
         of_segments = {str(n): _medians(part) for n, part in groups if len(part) >= FEWEST}
         return cls(_medians(rows), of_segments)
 
-    @classmethod
-    def from_json(cls, noted: Mapping[str, Any]) -> Peers:
-        """What `to_json` made."""
-        return cls(dict(noted["everybody"]), dict(noted["segments"]))
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON takes it."""
-        return {"everybody": self.everybody, "segments": self.segments}
-
 
 def _medians(rows: pd.DataFrame) -> dict[str, float]:
-    return {str(n): float(median) for n, median in rows.median().items() if pd.notna(median)}
+    usual = rows.loc[:, rows.notna().mean() >= LEAST_KNOWN]
+    return {str(n): float(median) for n, median in usual.median().items() if pd.notna(median)}
 
 
 class RowPeers:
@@ -104,10 +90,10 @@ class RowPeers:
     ) -> dict[str, str | None]:
         median = self._median(group, name)
         counted = feature.type == "double" and feature.unit.en != "number"  # that is but a name
-        if not counted or missing(value) or missing(median):
+        if not counted or missing(median):
             return {"peers_ja": None, "peers_en": None}
         ja, en = (quantity(feature, median, language) for language in ("ja", "en"))
-        if ja == quantity(feature, value, "ja"):
+        if not missing(value) and ja == quantity(feature, value, "ja"):
             return {"peers_ja": None, "peers_en": None}
         noun = self._noun
         if group is None:

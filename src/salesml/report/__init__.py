@@ -1,6 +1,7 @@
 """The report: one HTML page a run, in Japanese and English."""
 
+from salesml.report.changes import changes
 from salesml.report.render import LISTED, render
 from salesml.report.section import TaskSection, Upkeep
 
-__all__ = ["LISTED", "TaskSection", "Upkeep", "render"]
+__all__ = ["LISTED", "TaskSection", "Upkeep", "changes", "render"]

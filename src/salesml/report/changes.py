@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from salesml.config import Band, TaskConfig
-from salesml.report.formats import Shown, shown, signed
+from salesml.report.formats import WHOLE, Shown, shown, signed
 from salesml.report.rows import Change, changes_of
 from salesml.report.section import TaskSection, Tones
 
@@ -22,6 +22,7 @@ ENTERED, MOVES = 10, 5
 class Move:
     """One entity whose score moved, or that was scored for the first time (``before`` is None)."""
 
+    key: object
     id: str
     name: Shown
     owner: Shown
@@ -46,6 +47,11 @@ class Changes:
     new: int
     rises: list[Move]
     falls: list[Move]
+
+    @property
+    def keys(self) -> set[object]:
+        """Ids of all that are named."""
+        return {move.key for move in (*self.entered, *self.rises, *self.falls)}
 
 
 def first_time(scores: pd.DataFrame) -> bool:
@@ -92,7 +98,8 @@ def _move(task: TaskConfig, record: Mapping[Hashable, Any]) -> Move:
     band = tones.band(score)
     name, id_ = shown(record.get("name"), limit=40), shown(record[task.id_column], limit=40)
     return Move(
-        id=id_.text,
+        key=record[task.id_column],
+        id=shown(record[task.id_column], limit=WHOLE).text,
         name=name if name.text else id_,
         owner=shown(record.get("owner"), limit=20),
         before=score - int(change) if known else None,

@@ -12,6 +12,7 @@ import pandas as pd
 from salesml.config import Words
 
 __all__ = [
+    "WHOLE",
     "Shown",
     "amount",
     "clean",
@@ -27,6 +28,7 @@ __all__ = [
 
 MINUS, UNKNOWN, ELLIPSIS = "−", "–", "…"
 TITLE_LIMIT = 1_000
+WHOLE = 200  # characters of an id, a name or an owner that a page holds to search and compare
 _SYMBOLS = {"BRL": "R$", "CNY": "CN¥", "EUR": "€", "GBP": "£", "JPY": "¥", "KRW": "₩", "USD": "$"}
 _WITHOUT_DECIMALS = {"CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF"}
 _REPLACED = {"Cc", "Cs"}  # control characters (terminal escapes too), halves of pairs

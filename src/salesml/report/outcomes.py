@@ -41,7 +41,7 @@ class WriteBack:
 def write_back(exports: Sequence[ExportResult], *, names_hidden: bool = False) -> WriteBack:
     """What *exports* did; outcomes that are rare show only where they occurred.
 
-    With *names_hidden*, values that persons entered, which may be names, are left out.
+    With *names_hidden*, values that persons entered and errors, which may cite names, are left out.
     """
     columns = [o for o in _ORDER if o in _ALWAYS or any(getattr(e, o) for e in exports)]
     return WriteBack(
@@ -54,7 +54,8 @@ def write_back(exports: Sequence[ExportResult], *, names_hidden: bool = False) -
 
 def _cases(export: ExportResult, names_hidden: bool) -> Iterable[Case]:
     for failure in export.failures[:_LISTED]:
-        why = shown(failure.error.partition("\n")[0], limit=120)
+        said = "–" if names_hidden else failure.error.partition("\n")[0]
+        why = shown(said, limit=120)
         yield Case(export.target, "failed", shown(failure.external_id, limit=40), why)
     for edit in export.edits[:_LISTED]:
         theirs = "" if names_hidden else f": {shown(edit.theirs).text}"

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from salesml.config import TaskConfig
-from salesml.report.formats import currency_style, missing, shown
+from salesml.report.formats import WHOLE, currency_style, missing, shown
 from salesml.report.rows import BRIEF, Row
 from salesml.report.section import TaskSection, Tones
 
@@ -30,8 +30,8 @@ def allotted(counts: Sequence[int], most: int) -> list[int]:
     return granted
 
 
-def pack(section: TaskSection, scores: pd.DataFrame, rows: Sequence[Row], currency: str) -> str:
-    """*scores*, highest first, for the page's script; *rows* are the first, told in full."""
+def pack(section: TaskSection, scores: pd.DataFrame, rows: Mapping[int, Row], currency: str) -> str:
+    """*scores*, highest first, for the page's script; *rows* are told in full, by place."""
     columns = _columns(section.task, scores)
     about = {
         "bands": [
@@ -39,7 +39,7 @@ def pack(section: TaskSection, scores: pd.DataFrame, rows: Sequence[Row], curren
         ],
         "tones": [Tones(section.task)[band.name] for band in section.task.bands],
         "money": currency_style(currency),
-        "profiles": [_profile(section, row) for row in rows],
+        "profiles": {place: _profile(section, row) for place, row in rows.items()},
     }
     return _compressed({**about, **columns})
 
@@ -57,7 +57,7 @@ def _columns(task: TaskConfig, scores: pd.DataFrame) -> dict[str, Json]:
     segments, segment = _coded(scores, "segment")
     ids = scores[task.id_column].astype("str")
     return {
-        "id": [shown(id_, limit=40).text for id_ in ids],
+        "id": [shown(id_, limit=WHOLE).text for id_ in ids],
         "name": _names(scores),
         "score": [int(score) for score in scores["score"]],
         "change": [None if missing(c) else int(c) for c in scores["change"]],
@@ -73,9 +73,9 @@ def _columns(task: TaskConfig, scores: pd.DataFrame) -> dict[str, Json]:
 
 
 def _names(scores: pd.DataFrame) -> list[str]:
-    """Names as shown; empty where the id stands for it."""
+    """Names; empty where the id stands for it."""
     names = scores["name"] if "name" in scores else [None] * len(scores)
-    return [shown(name).text for name in names]
+    return [shown(name, limit=WHOLE).text for name in names]
 
 
 def _round(value: float) -> float:
@@ -86,7 +86,7 @@ def _coded(scores: pd.DataFrame, name: str) -> tuple[list[str], list[int]]:
     """The values of a column, sorted, and the place of each row's; -1 where it has none."""
     if name not in scores:
         return [], [-1] * len(scores)
-    texts = [shown(value, limit=20).text for value in scores[name]]
+    texts = [shown(value, limit=WHOLE).text for value in scores[name]]
     values = sorted(set(filter(None, texts)))
     places = {value: place for place, value in enumerate(values)}
     return values, [places.get(text, -1) for text in texts]

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
 from jinja2 import Environment
 from markupsafe import Markup
 
@@ -22,7 +24,7 @@ from salesml.report.outlook import BandRecord, Outlook, band_records, outlook
 from salesml.report.overview import Card, card
 from salesml.report.packed import allotted, pack
 from salesml.report.page import asset, environment, local, policy
-from salesml.report.rows import ScoreList, score_list, top
+from salesml.report.rows import Row, ScoreList, row_of, score_list, top
 from salesml.report.section import TaskSection
 from salesml.report.words import both, check_words, metric_words, phrase, say
 from salesml.store import write_atomically
@@ -35,10 +37,12 @@ __all__ = ["LISTED", "render"]
 
 LISTED = 100  # rows of a list that are told in full
 MOST = 100_000  # rows of all lists together that a page holds
+UNTOLD = "詳細は実行ログへ (see the log of the run)"
 SCRIPTS = ("report.js", "list.js", "profile.js")
 SAID_BY_SCRIPT = (
     *("new", "would_help", "reasons_of_score", "why_changed", "history", "timeline", "no_events"),
-    *("brief_only", "first_scored", "small_move", "kind_model", "kind_correction", "all", "close"),
+    *("brief_only", "first_scored", "small_move", "all", "close"),
+    *("kind_model", "kind_correction", "kind_unknown"),
     *("score", "probability", "expected_bad", "expected_good", "owner", "segment", "change"),
 )
 
@@ -78,6 +82,8 @@ def render(
     *now* is naive UTC; *failures* are titles of tasks that could not be scored, and why. The file
     is whole or not there: it is written aside and renamed.
     """
+    if _hides_names(project):  # an error may cite the value it stumbled over
+        failures = [(title, UNTOLD) for title, _ in failures]
     target = path or project.var / "report" / f"{as_of}.html"
     script = Markup("\n").join(asset("salesml.report", name) for name in SCRIPTS)
     html = (
@@ -121,20 +127,20 @@ def _views(project: Project, sections: Sequence[TaskSection]) -> list[_TaskView]
 
 
 def _nameless(section: TaskSection) -> TaskSection:
-    """*section* without the names of records and of the persons who own them."""
-    return replace(section, scores=section.scores.assign(name=None, owner=None))
+    """*section* without what names records and persons, or may: owners, and what happened."""
+    return replace(section, scores=section.scores.assign(name=None, owner=None), events=None)
 
 
 def _view(section: TaskSection, currency: str, most: int) -> _TaskView:
     ranking = score_list(section.task, section.scores, currency, LISTED)
     held = top(section.scores, most)
-    records, expected = band_records(section), outlook(section)
+    records, expected, moved = band_records(section), outlook(section), changes(section)
     return _TaskView(
         section=section,
         card=card(section, currency),
         ranking=ranking,
-        changes=changes(section),
-        packed=pack(section, held, ranking.rows, currency),
+        changes=moved,
+        packed=pack(section, held, _told(section, held, moved, currency), currency),
         held=len(held),
         records=records,
         outlook=expected,
@@ -143,6 +149,18 @@ def _view(section: TaskSection, currency: str, most: int) -> _TaskView:
         funnel=funnel(records),
         months=months(expected),
     )
+
+
+def _told(
+    section: TaskSection, held: pd.DataFrame, moved: Changes | None, currency: str
+) -> dict[int, Row]:
+    """The rows that are told in full, by place in *held*: the first ones, and those that moved."""
+    named = held[section.task.id_column].isin(moved.keys if moved else set())
+    places = np.flatnonzero(named | (np.arange(len(held)) < LISTED)).tolist()
+    return {
+        place: row_of(section.task, record, currency, place + 1)
+        for place, record in zip(places, held.iloc[places].to_dict("records"), strict=True)
+    }
 
 
 def _title(project: Project, as_of: dt.date) -> Words:

@@ -87,6 +87,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "small_move": ("小さな変化の積み重ねです。", "Many small things added up."),
     "kind_model": ("モデルの更新", "model changed"),
     "kind_correction": ("過去データの修正", "past corrected"),
+    "kind_unknown": ("内訳不明", "not known"),
     # lists
     "meaning_bad": (
         "スコアが高いほど注意が必要です（50＝平均）。",

@@ -14,6 +14,8 @@ const fold = (text) =>
     .toLowerCase()
     .replace(/[\u3041-\u3096]/g, (c) => String.fromCharCode(c.charCodeAt(0) + 0x60));
 
+const short = (text, most) => ([...text].length > most ? `${[...text].slice(0, most - 1).join("").trimEnd()}…` : text);
+
 class ScoreList {
   constructor(element, data) {
     this.element = element;
@@ -151,8 +153,8 @@ class ScoreList {
     const label = (key) => make("span", { class: "inline-label" }, say(key));
     if (column === "rank") return [String(i + 1)];
     if (column === "name") {
-      const name = this.open(make("bdi", {}, data.name[i] || data.id[i]), i);
-      return [name, data.name[i] ? make("small", {}, make("bdi", {}, data.id[i])) : null];
+      const name = this.open(make("bdi", {}, short(data.name[i] || data.id[i], 60)), i);
+      return [name, data.name[i] ? make("small", {}, make("bdi", {}, short(data.id[i], 40))) : null];
     }
     if (column === "score") return [String(data.score[i])];
     if (column === "band") return [this.chip(i)];
@@ -160,7 +162,7 @@ class ScoreList {
     if (column === "probability") return [label("probability"), " ", percent(data.probability[i])];
     if (column.startsWith("expected")) return [label(column), " ", money(data.expected[i], data.money)];
     if (column === "reasons") return this.brief(i);
-    return [label(column), " ", make("bdi", {}, data[`${column}s`][data[column][i]] ?? "–")];
+    return [label(column), " ", make("bdi", {}, short(data[`${column}s`][data[column][i]] ?? "–", 20))];
   }
 
   chip(i) {
