@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LISTED", "render"]
 
-LISTED = 100  # rows of a list that are told in full
+LISTED = 100  # rows of a list that are told in full: each has a profile, which a click opens
+DETAILED = 30  # rows whose reasons are all in the table as well, for readers without scripts
 MOST = 100_000  # rows of all lists together that a page holds
 UNTOLD = "詳細は実行ログへ (see the log of the run)"
 SCRIPTS = ("report.js", "list.js", "profile.js")
@@ -98,6 +99,7 @@ def render(
             tasks=_views(project, sections),
             notices=notices(sections, reads, exports, failures),
             failures=failures,
+            detailed=DETAILED,
             reads=reads,
             written=write_back(exports, names_hidden=_hides_names(project)),
             title=_title(project, as_of),
