@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["LISTED", "render"]
 
 LISTED = 100  # rows of a list that are told in full: each has a profile, which a click opens
-DETAILED = 30  # rows whose reasons are all in the table as well, for readers without scripts
+DETAILED = 10  # rows whose reasons are all in the table as well, for readers without scripts
 MOST = 100_000  # rows of all lists together that a page holds
 UNTOLD = "詳細は実行ログへ (see the log of the run)"
 SCRIPTS = ("report.js", "list.js", "profile.js")
