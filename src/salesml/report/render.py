@@ -42,7 +42,7 @@ UNTOLD = "詳細は実行ログへ (see the log of the run)"
 SCRIPTS = ("report.js", "list.js", "profile.js")
 SAID_BY_SCRIPT = (
     *("new", "would_help", "reasons_of_score", "why_changed", "history", "timeline", "no_events"),
-    *("brief_only", "first_scored", "small_move", "all", "close"),
+    *("brief_only", "all", "close"),
     *("kind_model", "kind_correction", "kind_unknown"),
     *("score", "probability", "expected_bad", "expected_good", "owner", "segment", "change"),
 )

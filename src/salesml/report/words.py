@@ -83,7 +83,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "rises": ("スコアが大きく上がった先", "Biggest rises"),
     "falls": ("スコアが大きく下がった先", "Biggest falls"),
     "no_moves": ("ほかに動いたスコアはありません。", "No other score moved."),
-    "first_scored": ("今回初めてスコアがつきました。", "Scored for the first time."),
+    "first_scored": ("前回はスコアがありません。", "Had no score last time."),
     "small_move": ("小さな変化の積み重ねです。", "Many small things added up."),
     "kind_model": ("モデルの更新", "model changed"),
     "kind_correction": ("過去データの修正", "past corrected"),

@@ -186,6 +186,9 @@ def _as_numbers(plain: pd.Series[Any]) -> pd.Series[Any]:
 
 def _stripped(values: pd.Series[Any]) -> pd.Series[Any]:
     """*values* without spaces around texts; empty ones are missing."""
+    if isinstance(values.dtype, pd.StringDtype):
+        texts = values.str.strip()
+        return texts.mask(texts == "")
     if not (values.dtype == object or pd.api.types.is_string_dtype(values.dtype)):
         return values
     return values.map(lambda v: (v.strip() or None) if isinstance(v, str) else v)
