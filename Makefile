@@ -9,6 +9,9 @@ AS_OF ?=
 nightly: $(VENV)/.runtime
 ifeq ($(PROJECT),sample)
 	@test -f var/sample/crm.sqlite || $(BIN)/salesml sample var/sample
+	@test -f var/sample/municipal/.imported || { \
+		$(BIN)/salesml municipal import -p sample var/sample/published && \
+		touch var/sample/municipal/.imported; }
 endif
 	@$(BIN)/python -m flows.nightly -p $(PROJECT) $(if $(AS_OF),--as-of $(AS_OF))
 

@@ -41,6 +41,7 @@ ROOT = Path(SCRATCH.name)
 shutil.copytree(REPOSITORY / "configs" / "sample", ROOT / "configs" / "sample")
 shutil.copytree(REPOSITORY / "features", ROOT / "features")
 api.make_sample(ROOT / "var" / "sample", accounts=160)
+api.municipal_import("sample", ROOT / "var" / "sample" / "published", root=ROOT)
 
 # %% [markdown]
 # One task is enough here: which customers will cancel within 90 days? So few customers fit into one

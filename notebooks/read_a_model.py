@@ -54,6 +54,7 @@ task = ROOT / "configs" / "sample" / "tasks" / "churn.yml"
 with task.open("a", encoding="utf-8") as file:
     file.write("model: {time_budget: 5}\n")  # seconds a model may take here
 api.make_sample(ROOT / "var" / "sample")
+api.municipal_import("sample", ROOT / "var" / "sample" / "published", root=ROOT)
 
 # %% [markdown]
 # ## 1. The verdict

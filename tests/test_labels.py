@@ -79,6 +79,14 @@ def test_weeks_begin_on_mondays() -> None:
     assert {date.isoweekday() for date in dates} == {1}
 
 
+def test_years_are_fiscal() -> None:
+    yearly = asking(every="year", horizon=365)
+    dates = panel_dates(yearly, day("2021-03-31"), day("2024-04-01"))
+    assert dates == [day("2021-04-01"), day("2022-04-01"), day("2023-04-01")]
+    assert panel_dates(yearly, day("2021-04-01"), day("2024-03-30")) == [day("2022-04-01")]
+    assert panel_dates(yearly, day("2022-01-01"), day("2024-01-01"), 10) == [day("2022-10-01")]
+
+
 def test_no_more_history_than_wanted() -> None:
     dates = panel_dates(asking(history=2), day("2022-01-15"), day("2024-05-30"))
     assert dates == [day("2024-03-01"), day("2024-04-01")]
@@ -104,7 +112,7 @@ def test_dates_stay_the_same_from_run_to_run(
     assert dates == sorted(set(dates))
 
 
-@pytest.mark.parametrize("every", ["month", "week", "45 days"])
+@pytest.mark.parametrize("every", ["year", "month", "week", "45 days"])
 def test_before_the_data_begin(every: str) -> None:
     first = day("2024-01-15")
     with pytest.raises(LabelError, match="no past date whose 30 days are over") as caught:

@@ -64,9 +64,10 @@ def times(values: pd.Series) -> pd.Series:
 # --- files -------------------------------------------------------------------------------------
 
 
-def test_it_returns_the_crm_and_leaves_two_files_alone(small_path: Path) -> None:
+def test_it_returns_the_crm_and_leaves_nothing_half_written(small_path: Path) -> None:
     assert small_path.name == "crm.sqlite"
-    assert sorted(p.name for p in small_path.parent.iterdir()) == ["crm.sqlite", "truth.sqlite"]
+    found = sorted(p.name for p in small_path.parent.iterdir())
+    assert found == ["crm.sqlite", "published", "truth.sqlite"]
 
 
 def test_an_existing_crm_is_not_overwritten(tmp_path: Path) -> None:
@@ -102,9 +103,13 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_half_written_file_of_a_killed_run_is_replaced(tmp_path: Path) -> None:
     (tmp_path / ".crm.sqlite.part").write_bytes(b"half")
     (tmp_path / "truth.sqlite").write_bytes(b"of a run killed between the two")
+    for folder in ("published", ".published.part"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "left.csv").write_bytes(b"half")
     path = make_sample(tmp_path, accounts=20)
     assert len(read(path)["leads"]) >= 200
     assert set(read(tmp_path / "truth.sqlite")) == set(TRUTH)
+    assert not (tmp_path / "published" / "left.csv").exists()
 
 
 def test_equal_seeds_give_equal_tables_and_others_do_not(tmp_path: Path, small: Tables) -> None:
@@ -273,6 +278,9 @@ def test_the_crm_holds_only_what_was_known_when_it_was_read(usual: Tables) -> No
         ("activities", "logged_at"),
         ("leads", "updated_at"),
         ("opportunities", "updated_at"),
+        ("municipal_contacts", "updated_at"),
+        ("municipal_activities", "logged_at"),
+        ("municipal_adoptions", "logged_at"),
     ):
         assert usual[name][column].max() <= "2026-06-30 23:59:59", name
 
@@ -413,6 +421,7 @@ TRUTHS = [
     ("churn", "probability_90d", "churned_90d", 0.82, 0.89),
     ("conversion", "probability", "converted", 0.75, 0.84),
     ("win", "probability", "won", 0.74, 0.82),
+    ("municipal", "probability_365d", "adopted_365d", 0.77, 0.88),
 ]
 
 
@@ -428,8 +437,8 @@ def test_what_came_agrees_with_the_truth(truth: Tables, table: str, chance: str,
     frame = truth[table]
     tenths = frame.groupby(pd.qcut(frame[chance], 10))[[chance, came]].mean()
     variance = tenths[chance] * (1 - tenths[chance]) / (len(frame) / 10)
-    # Months of one customer depend on each other: up to three see the same cancellation.
-    spread = np.sqrt(variance * (3 if table == "churn" else 1))
+    # Months of one entity depend on each other: that many see the same event.
+    spread = np.sqrt(variance * {"churn": 3, "municipal": 12}.get(table, 1))
     assert ((tenths[came] - tenths[chance]).abs() < 4 * spread + 0.005).all()
 
 
@@ -481,7 +490,7 @@ def test_the_truth_of_conversion_and_winning_is_that_of_the_crm(
 
 def test_drivers_name_their_effects(truth: Tables) -> None:
     drivers = truth["drivers"]
-    assert set(drivers["task"]) == {"churn", "lead_conversion", "win"}
+    assert set(drivers["task"]) == {"churn", "lead_conversion", "win", "municipal_adoption"}
     assert not drivers.duplicated(["task", "driver"]).any()
     assert drivers["effect"].notna().all()
 

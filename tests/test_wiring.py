@@ -107,7 +107,18 @@ def test_a_bucket_holds_only_its_part_of_what_entities_share(
     assert error.fix is not None
     assert "`entity: whole`" in error.fix
     tiny.change(root, SOURCES, "sources.accounts.entity", "whole")
+    tiny.change(root, "configs/tiny/project.yml", "buckets", 1)
     wire(con, root)
+
+
+def test_a_population_of_whole_sources_is_no_bucket_s_own(
+    con: duckdb.DuckDBPyConnection, root: Path
+) -> None:
+    tiny.change(root, SOURCES, "sources.accounts.entity", "whole")
+    error = refused(con, root)
+    assert "Every bucket would score the whole population of task away" in error.what
+    assert error.received == "buckets: 3; sources accounts"
+    assert f"{root / TASK}:" in str(error.where)
 
 
 def test_all_that_does_not_fit_is_told_together(con: duckdb.DuckDBPyConnection, root: Path) -> None:

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from salesml.approach import PeerTable, Plan, municipal_task, peer_table, plan
 from salesml.audit import Audit
 from salesml.check import check
 from salesml.config import load_project
 from salesml.errors import ConfigError, ModelError, suggest
+from salesml.evidence import Evidence, evidence_of
 from salesml.experiment import Experiment, Variant, compare
 from salesml.export import ExportResult
 from salesml.history import note_models, versions_of
 from salesml.learning import Trained, train_task
+from salesml.municipal.import_report import ImportReport
+from salesml.municipal.importing import import_files
 from salesml.pipeline import nightly, read_sources, write_back_scores
 from salesml.run import Tell, audit_of, open_run, registry_of
 from salesml.sample import make_sample
@@ -26,12 +30,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "audit",
+    "audit_score",
     "check",
     "experiment",
     "explain",
     "export",
     "make_sample",
     "models",
+    "municipal_import",
+    "municipal_peers",
+    "municipal_plan",
     "nightly",
     "rollback",
     "scores",
@@ -217,3 +225,76 @@ def audit(project: str, task: str | None = None, *, root: Path | str = ".") -> t
             "Nothing was noted yet.", where=str(log.path), fix="Run `salesml nightly` first."
         )
     return log.path, found
+
+
+def audit_score(
+    project: str,
+    task: str,
+    entity: str,
+    *,
+    as_of: dt.date | None = None,
+    root: Path | str = ".",
+) -> Evidence:
+    """What the score of one entity rests on, shown again and checked.
+
+    The newest date by default. The model is loaded as it was, its files are checked against the
+    hash noted when it scored, and it is asked again about the very inputs of then. Raises
+    ModelError where there is no such score, or where model or inputs are gone.
+    """
+    row = scores(project, task, as_of=as_of, entity=entity, root=root).iloc[0]
+    loaded = load_project(project, root)
+    return evidence_of(loaded, loaded.task(task), row)
+
+
+def municipal_import(
+    project: str,
+    *files: Path,
+    root: Path | str = ".",
+    tell: Tell = lambda _: None,
+) -> ImportReport:
+    """Read published *files*, or folders of them, into the project's municipal tables.
+
+    Each is recognised by its content. The report says what each was, what joined and what did not
+    and why; files that cannot be read are among its ``problems``, and the others are imported.
+    """
+    return import_files(load_project(project, root), files, tell)
+
+
+def municipal_plan(
+    project: str,
+    task: str | None = None,
+    *,
+    as_of: dt.date | None = None,
+    owner: str | None = None,
+    top: int | None = None,
+    root: Path | str = ".",
+) -> Plan:
+    """Whom to approach first, when, about what, and whom to cite, as known on a scored date.
+
+    By default of the task about municipalities (``municipal_adoption`` of several) and of the
+    newest date; of one *owner*, the *top* rows. Raises ConfigError where there is no such task or
+    owner, ModelError where the date was not scored.
+    """
+    loaded = load_project(project, root)
+    config = municipal_task(loaded, task)
+    date = as_of or newest(ScoreBook(loaded, config.name))
+    return plan(loaded, config, date).of(owner, top)
+
+
+def municipal_peers(
+    project: str,
+    code: str,
+    *,
+    as_of: dt.date | None = None,
+    top: int = 10,
+    root: Path | str = ".",
+    now: dt.datetime | None = None,
+) -> PeerTable:
+    """The municipalities most like the one of *code* (or name), why, and who adopted when.
+
+    As known on the project's own date by default. Raises ConfigError where *code* is not one
+    municipality, SourceError where nothing was imported.
+    """
+    loaded = load_project(project, root)
+    date = as_of or loaded.default_as_of(now or dt.datetime.now(dt.UTC))
+    return peer_table(loaded, code, date, top)

@@ -16,7 +16,7 @@ from salesml import crm
 from salesml.anchors import busiest, create_anchors
 from salesml.config import Project, TaskConfig, load_project
 from salesml.engine import connect
-from salesml.errors import LabelError, SalesmlError
+from salesml.errors import FeatureError, LabelError, SalesmlError
 from salesml.export.rows import rows_of
 from salesml.features import FeatureSet, load_feature_sets, look_ahead, run_examples
 from salesml.intake import read_source, reading_order
@@ -33,7 +33,7 @@ from salesml.learning import first_known
 from salesml.pipeline import export_rows, target_of
 from salesml.run import Tell
 from salesml.scoring import buckets_of, no_scores, store_of
-from salesml.training import leak_warnings, require_amount
+from salesml.training import leak_warnings, require_amount, require_impersonal
 from salesml.wiring import declared_types, require_wired
 
 __all__ = ["CheckReport", "check"]
@@ -268,6 +268,13 @@ class _Checking:
                 values.append(
                     look_ahead(self.con, self.project, self.store, feature_set, spine, bucket)
                 )
-        if values and outcome.nunique() == 2:
-            found = leak_warnings(pd.concat(values, axis=1), outcome)
+        if not values:
+            return
+        table = pd.concat(values, axis=1)
+        try:
+            require_impersonal(table, spine[task.id_column], f"features of task {task.name}")
+        except FeatureError as error:
+            self.report.problems.append(error)
+        if outcome.nunique() == 2:
+            found = leak_warnings(table, outcome)
             self.report.warnings += [f"{task.name}: {text}" for text in found]

@@ -22,10 +22,20 @@ from salesml.experiment.table import experiment_table
 from salesml.export import ExportResult
 from salesml.learning import Trained
 from salesml.model_commands import audit, models
+from salesml.municipal_commands import municipal
 from salesml.pipeline import NightlyResult, TaskScores
 from salesml.scoring import ScoreBook
 from salesml.tables import explain_panel, top_table
-from salesml.terminal import AsOf, DryRun, Format, ProjectOption, errors_told, output, progress
+from salesml.terminal import (
+    AsOf,
+    DryRun,
+    Format,
+    Language,
+    ProjectOption,
+    errors_told,
+    output,
+    progress,
+)
 
 __all__ = [
     "AsOf",
@@ -49,13 +59,6 @@ app = typer.Typer(
     help="Nightly sales scores with reasons, from your CRM and back into it.",
     pretty_exceptions_enable=False,
 )
-
-
-class Language(StrEnum):
-    """The languages of reasons."""
-
-    ja = "ja"
-    en = "en"
 
 
 class Shape(StrEnum):
@@ -256,6 +259,7 @@ def rollback(
 
 app.command()(models)
 app.command()(audit)
+app.add_typer(municipal, name="municipal")
 
 
 # what users read -------------------------------------------------------------------------------

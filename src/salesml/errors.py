@@ -72,7 +72,7 @@ class DataQualityError(SalesmlError):
 
 
 class FeatureError(SalesmlError):
-    """A feature set does not bind, breaks its own examples, or looks ahead."""
+    """A feature set does not bind, breaks its own examples, looks ahead, or names persons."""
 
 
 class LabelError(SalesmlError, ValueError):

@@ -23,6 +23,7 @@ __all__ = [
     "outcomes",
     "panel_dates",
     "population",
+    "population_sources",
     "populations",
     "require_rows",
     "require_same_alone",
@@ -45,25 +46,28 @@ def dates_of_panel(
 ) -> list[dt.date]:
     """The dates of the panel: those of the calendar, or those after events; as `panel_dates`."""
     if task.anchor is None:
-        return panel_dates(task, first, as_of)
+        return panel_dates(task, first, as_of, project.settings.fiscal_year_starts)
     last = as_of - dt.timedelta(days=task.horizon)
     return _kept(task, anchor_dates(con, project, store, task, first, last), first, as_of)
 
 
-def panel_dates(task: TaskConfig, first: dt.date, as_of: dt.date) -> list[dt.date]:
+def panel_dates(
+    task: TaskConfig, first: dt.date, as_of: dt.date, year_starts: int = 4
+) -> list[dt.date]:
     """The dates of a panel by the calendar, after *first*, their horizon over by *as_of*.
 
-    Oldest first. Raises LabelError where there is none.
+    Oldest first; *year_starts* is the month that a fiscal year begins with. Raises LabelError where
+    there is none.
     """
     last = as_of - dt.timedelta(days=task.horizon)
-    dates = [d for d in _grid(task.every, first, last) if first < d <= last]
+    dates = [d for d in _grid(task.every, first, last, year_starts) if first < d <= last]
     return _kept(task, dates, first, as_of)
 
 
 def _kept(task: TaskConfig, dates: list[dt.date], first: dt.date, as_of: dt.date) -> list[dt.date]:
     """*dates* as far as the task's history goes; raises LabelError where there is none."""
     if not dates:
-        longest = 31 if task.every == "month" else _step(task.every)
+        longest = {"month": 31, "year": 366}.get(task.every) or _step(task.every)
         raise LabelError(
             f"Task {task.name} has no past date whose {task.horizon} days are over.",
             received=f"data from {first}, as of {as_of}",
@@ -74,7 +78,9 @@ def _kept(task: TaskConfig, dates: list[dt.date], first: dt.date, as_of: dt.date
     return dates[-task.history :] if task.history else dates
 
 
-def _grid(every: str, first: dt.date, last: dt.date) -> list[dt.date]:
+def _grid(every: str, first: dt.date, last: dt.date, year_starts: int) -> list[dt.date]:
+    if every == "year":
+        return [dt.date(year, year_starts, 1) for year in range(first.year, last.year + 1)]
     if every == "month":
         months = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
         return [dt.date(m // 12, m % 12 + 1, 1) for m in months]
@@ -97,9 +103,16 @@ def sources_of(con: duckdb.DuckDBPyConnection, project: Project, task: TaskConfi
     Raises ConfigError for a table that is no source, and for SQL that depends on more than its
     sources: the clock, chance, files.
     """
-    found = (_read_by(con, project, task, key) for key in ("population", "outcome"))
-    anchor = [task.anchor] if task.anchor is not None else []
-    return sorted(set(anchor).union(*found))
+    anchor = {task.anchor} if task.anchor is not None else set()
+    asked = population_sources(con, project, task)
+    return sorted(anchor | asked | _read_by(con, project, task, "outcome"))
+
+
+def population_sources(
+    con: duckdb.DuckDBPyConnection, project: Project, task: TaskConfig
+) -> set[str]:
+    """The sources that the population of *task* reads; raises as `sources_of`."""
+    return _read_by(con, project, task, "population")
 
 
 def _read_by(

@@ -15,13 +15,20 @@ from salesml.config import Project, TaskConfig
 from salesml.drift import Reference
 from salesml.engine import connect
 from salesml.errors import ConfigError, LabelError, ModelError, SourceError, suggest
-from salesml.features import load_feature_sets
+from salesml.features import FeatureSet, load_feature_sets
 from salesml.history import note_models
 from salesml.labels import dates_of_panel, require_rows, sources_of
 from salesml.run import Run, jobs_of
 from salesml.scoring import executor, panel_bucket, store_of
 from salesml.store import Store
-from salesml.training import Decision, TrainingData, TrainingResult, decide, train
+from salesml.training import (
+    Decision,
+    TrainingData,
+    TrainingResult,
+    decide,
+    require_impersonal,
+    train,
+)
 from salesml.wiring import require_wired
 
 if TYPE_CHECKING:
@@ -69,6 +76,7 @@ def train_task(run: Run, name: str, why: str = "asked for") -> Trained:
         baseline=task.baseline,
         capacity=task.capacity,
         value=task.value,
+        fairness=task.fairness,
         progress=lambda text: run.tell(f"{name}: {text}"),
     )
     champion = run.registry.champion(name, run.as_of)
@@ -128,7 +136,8 @@ def _distributions(data: TrainingData, result: TrainingResult) -> Reference:
 def training_data(run: Run, task: TaskConfig) -> TrainingData:
     """The panel of *task*: features and outcomes of past dates, by entity.
 
-    Raises LabelError where no date, no entity or no outcome can be had.
+    Raises LabelError where no date, no entity or no outcome can be had, FeatureError where
+    features hold personal data.
     """
     dates = dates_known(run, task)
     panel = pd.concat(list(_panel_parts(run, task, dates)), ignore_index=True)
@@ -141,6 +150,7 @@ def training_data(run: Run, task: TaskConfig) -> TrainingData:
         )
     sets = load_feature_sets(run.project.features, task.entity, task.features)
     names = [name for feature_set in sets for name in feature_set.features]
+    require_impersonal(panel[names], panel[task.id_column], f"features of task {task.name}")
     return TrainingData(
         X=panel[names],
         y=panel["_outcome"],
@@ -148,18 +158,44 @@ def training_data(run: Run, task: TaskConfig) -> TrainingData:
         entity=panel[task.id_column],
         amount=panel.get("amount"),
         segments=_segments(run, task, panel),
+        cluster=_cluster(run, task, panel),
+        expected=_expected(task, sets),
     )
+
+
+def _expected(task: TaskConfig, sets: list[FeatureSet]) -> dict[str, int]:
+    """Whether the outcome is expected to rise (1) or fall (-1) with what is good when high."""
+    signs = {"up": 1, "down": -1} if task.outcome_is == "good" else {"up": -1, "down": 1}
+    numbers = {n: f for s in sets for n, f in s.features.items() if f.type == "double"}
+    return {name: signs[each.good] for name, each in numbers.items() if each.good in signs}
+
+
+def _cluster(run: Run, task: TaskConfig, panel: pd.DataFrame) -> pd.Series | None:
+    """What hangs together beyond the entity; a row without it stands for its own entity."""
+    if task.cluster is None:
+        return None
+    if task.cluster not in panel or task.cluster == "_outcome":
+        raise ConfigError(
+            f"Task {task.name} has no column {task.cluster} to keep together."
+            f"{suggest(task.cluster, [str(name) for name in panel])}",
+            where=run.project.where(f"tasks/{task.name}.yml", "cluster"),
+            fix="Name a column of the population, or a feature of the task.",
+        )
+    return panel[task.cluster].astype("str").fillna(panel[task.id_column])
 
 
 def _segments(run: Run, task: TaskConfig, panel: pd.DataFrame) -> pd.DataFrame | None:
     """The columns by which the model is also judged; None where there are none."""
-    names = [n for n in ("segment",) if n in panel] if task.segments is None else task.segments
+    listed = [n for n in ("segment",) if n in panel] if task.segments is None else task.segments
+    names = list(dict.fromkeys([*listed, *(task.fairness.by if task.fairness else ())]))
     unknown = [name for name in names if name not in panel or name == "_outcome"]
     if unknown:
         raise ConfigError(
             f"Task {task.name} has no column {', '.join(unknown)} to be judged by."
             f"{suggest(unknown[0], [str(name) for name in panel])}",
-            where=run.project.where(f"tasks/{task.name}.yml", "segments"),
+            where=run.project.where(
+                f"tasks/{task.name}.yml", "segments" if unknown[0] in listed else "fairness"
+            ),
             fix="Name columns of the population, or features of the task.",
         )
     return panel[names] if names else None
@@ -208,7 +244,7 @@ def first_known(
     names = sources_of(con, project, task)
     known = [store.needed(name).first_known() for name in names]
     first = min(filter(None, known), default=as_of)
-    first = max(first, project.settings.complete_from or first)
+    first = max(first, task.complete_from or project.settings.complete_from or first)
     if as_of <= first:
         raise SourceError(
             f"Nothing is known before {as_of}: the data of task {task.name} begin later.",

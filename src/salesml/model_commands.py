@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 from collections.abc import Hashable, Mapping
@@ -15,7 +16,9 @@ from rich.table import Table
 
 from salesml import api
 from salesml.audit import Audit
-from salesml.errors import SalesmlError
+from salesml.config import load_project
+from salesml.errors import ConfigError, SalesmlError
+from salesml.evidence import evidence_parts
 from salesml.history import events, periods
 from salesml.terminal import AsOf, Format, ProjectOption, errors_told, output
 
@@ -42,13 +45,27 @@ def models(
 
 
 def audit(
-    project: ProjectOption, task: TaskOption = None, format: FormatOption = Format.table
+    project: ProjectOption,
+    task: TaskOption = None,
+    entity: Annotated[
+        str | None, typer.Option(help="Show what the score of one entity rests on.")
+    ] = None,
+    as_of: AsOf = None,
+    format: FormatOption = Format.table,
 ) -> None:
     """Print which model scored what from when to when, and every decision about models.
 
     The log is checked; a line that was changed or removed is named, and the exit code is 1.
+
+    With --entity, one score of a date is shown again: the model, every input, and whether that
+    model makes that score of them; if not, the exit code is 1.
+
+    Example: salesml audit -p sample churn --entity A000431 --as-of 2026-06-01
     """
     with errors_told():
+        if entity is not None or as_of is not None:
+            _audit_score(project, task, entity, as_of, format)
+            return
         path, found = api.audit(project, task)
         if format is Format.csv:
             _write(events(found.entries, task), format)
@@ -66,6 +83,29 @@ def audit(
                 fix="Compare it with a backup. To begin a new log, move it and the files named "
                 "like it away, and keep them.",
             )
+
+
+def _audit_score(
+    project: str, task: str | None, entity: str | None, as_of: dt.date | None, format: Format
+) -> None:
+    if task is None or entity is None:
+        raise ConfigError(
+            "One score is that of a task and an entity.",
+            received=f"task {task or 'not given'}, --entity {entity or 'not given'}",
+            fix="Write: salesml audit -p PROJECT TASK --entity ID --as-of DATE",
+        )
+    found = api.audit_score(project, task, entity, as_of=as_of)
+    if format is Format.csv:
+        _write(found.inputs, format)
+    elif format is Format.json:
+        inputs = json.loads(_records(found.inputs))
+        typer.echo(json.dumps({**found.facts(), "inputs": inputs}, ensure_ascii=False, indent=1))
+    else:
+        language = load_project(project).settings.language
+        for part in evidence_parts(found, language):
+            output().print(part, highlight=False)
+    if found.problems:
+        raise typer.Exit(1)
 
 
 def _show(found: Audit, task: str | None) -> None:

@@ -32,6 +32,7 @@ from salesml.training import (
     digest,
     verify,
 )
+from salesml.training.fairness import fairness_table
 from salesml.training.figures import draw
 from salesml.training.segments import segment_table
 
@@ -367,6 +368,8 @@ def _write(
     }
     if result.segments:
         tables["segments"] = segment_table(result.segments)
+    if result.fairness:
+        tables["fairness"] = fairness_table(result.fairness)
     if result.targeting.curve is not None:
         tables["profit"] = result.targeting.curve
     for name, table in tables.items():

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from salesml.config import Project, TaskConfig
 from salesml.errors import ModelError
 from salesml.store import write_atomically
 
-__all__ = ["ScoreBook", "no_scores", "write_scores"]
+__all__ = ["ScoreBook", "keep_inputs", "no_scores", "write_scores"]
+
+_INPUTS = "_inputs"  # readers of Parquet pass over folders named like this
 
 _REASON = pa.struct(
     {
@@ -53,6 +57,21 @@ def write_scores(path: Path, task: TaskConfig, scored: pd.DataFrame) -> None:
     columns |= {name: pa.array(list(scored[name]), type=kind) for name, kind in _TOLD.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table(columns), path)
+
+
+def keep_inputs(folder: Path, bucket: str, files: Mapping[str, Path]) -> None:
+    """Keep the feature values that *bucket* was scored with, *files* by feature set, for audits.
+
+    Links take no space, and keep the values when a correction of the past replaces the snapshot;
+    where the disk knows none, they are copied.
+    """
+    for name, path in files.items():
+        target = folder / _INPUTS / bucket / f"{name}.parquet"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(path, target)
+        except OSError:
+            shutil.copyfile(path, target)
 
 
 def _schema(task: TaskConfig) -> dict[str, pa.DataType]:
@@ -152,6 +171,20 @@ class ScoreBook:
             if date <= until
         ]
         return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns)
+
+    def inputs(self, as_of: dt.date, id_column: str, entity: str) -> pd.DataFrame | None:
+        """The feature values that *entity* was scored with on *as_of*, one row.
+
+        None where they were not kept, as former versions of the package did not.
+        """
+        folder = self._published(as_of)
+        for path in sorted(folder.glob("bucket=*.parquet")):
+            ids = pq.read_table(path, columns=[id_column], partitioning=None)[id_column]
+            row = pc.index(ids, entity).as_py()
+            files = sorted((folder / _INPUTS / path.stem.partition("=")[2]).glob("*.parquet"))
+            if row >= 0 and files:
+                return pd.concat([pd.read_parquet(f).iloc[[row]] for f in files], axis=1)
+        return None
 
     def courses(
         self, id_column: str, entities: Sequence[str], dates: Sequence[dt.date]

@@ -35,7 +35,7 @@ from salesml.explanation import (
 )
 from salesml.features import FeatureSet, Snapshots, load_feature_sets
 from salesml.labels import OPTIONAL_COLUMNS, outcomes, population, populations
-from salesml.scorebook import ScoreBook, no_scores, write_scores
+from salesml.scorebook import ScoreBook, keep_inputs, no_scores, write_scores
 from salesml.store import Store
 from salesml.training import PropensityModel, verify
 
@@ -150,6 +150,10 @@ class _Bucket:
                 fix="Rename the column of the population, or the feature.",
             )
 
+    def inputs(self, spine: pd.DataFrame) -> dict[str, Path]:
+        """Where the `features` of *spine*, rows of one date, lie by feature set."""
+        return self._snapshots.files(spine, self.bucket)
+
     def outcomes(self, spine: pd.DataFrame, known_before: dt.date) -> pd.Series:
         return outcomes(
             self.con,
@@ -245,6 +249,7 @@ def score_bucket(
     scored["changes"] = _column(_changes(bucket, now, scored, model, book, as_of))
     clock.lap("reasons")
     write_scores(folder / f"bucket={job.bucket}.parquet", bucket.task, scored)
+    keep_inputs(folder, job.bucket, bucket.inputs(spine))
     clock.lap("write")
     unseen = model.unseen(features) if len(features) else {}
     counts = _counts(scorer.reference, features, scored)

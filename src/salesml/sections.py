@@ -13,6 +13,7 @@ from salesml.config import TaskConfig, Words
 from salesml.engine import connect
 from salesml.errors import SalesmlError
 from salesml.labels import timeline
+from salesml.municipal_section import municipal_of
 from salesml.night import TaskScores
 from salesml.report import LISTED, TaskSection, Upkeep, changes
 from salesml.retraining import next_training
@@ -53,6 +54,7 @@ def section_of(run: Run, scored: TaskScores) -> TaskSection:
         section,
         events=_events(run, task, told),
         history=book.courses(task.id_column, told, dates),
+        municipal=municipal_of(run, task, told),
     )
 
 

@@ -15,7 +15,16 @@ from rich.markup import escape
 from salesml.errors import SalesmlError
 from salesml.run import Tell
 
-__all__ = ["AsOf", "DryRun", "Format", "ProjectOption", "errors_told", "output", "progress"]
+__all__ = [
+    "AsOf",
+    "DryRun",
+    "Format",
+    "Language",
+    "ProjectOption",
+    "errors_told",
+    "output",
+    "progress",
+]
 
 
 class Format(StrEnum):
@@ -24,6 +33,13 @@ class Format(StrEnum):
     table = "table"
     csv = "csv"
     json = "json"
+
+
+class Language(StrEnum):
+    """The languages of what users read."""
+
+    ja = "ja"
+    en = "en"
 
 
 def _date(text: str) -> dt.date:

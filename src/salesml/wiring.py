@@ -12,7 +12,7 @@ from salesml.config import Project, TaskConfig
 from salesml.errors import ConfigError, suggest
 from salesml.features import FeatureSet, load_feature_sets
 from salesml.features.definition import Read
-from salesml.labels import sources_of
+from salesml.labels import population_sources, sources_of
 
 __all__ = ["declared_types", "feature_sets_of", "require_wired"]
 
@@ -77,6 +77,15 @@ def _problems(
             yield from _spread_link(project, task, feature_set, read)
     for name in sources_of(con, project, task):
         yield from _spread(project, task, name, "population or outcome")
+    asked = population_sources(con, project, task)
+    if project.settings.buckets > 1 and all(project.sources[name].whole for name in asked):
+        yield ConfigError(
+            f"Every bucket would score the whole population of task {task.name}: all sources that "
+            "it reads are whole.",
+            received=f"buckets: {project.settings.buckets}; sources {', '.join(sorted(asked))}",
+            where=project.where(f"tasks/{task.name}.yml", "population"),
+            fix=f"Set `buckets: 1`, or read one source of `entity: {task.bucket_column}`.",
+        )
 
 
 def _unmapped(project: Project, feature_set: FeatureSet, read: Read) -> ConfigError:

@@ -31,6 +31,7 @@ def _report(root: Path) -> Path:
     for name in ("configs/sample", "features"):
         shutil.copytree(ROOT / name, root / name)
     api.make_sample(root / "var" / "sample")
+    api.municipal_import("sample", root / "var" / "sample" / "published", root=root)
     first = load_project("sample", root).settings.as_of
     assert isinstance(first, dt.date)
     nightly("sample", first, root=root, tell=print)

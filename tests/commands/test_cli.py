@@ -154,7 +154,11 @@ def test_before_the_first_night(fresh: Path, command: tuple[str, ...]) -> None:
 @pytest.mark.usefixtures("fresh")
 def test_sample() -> None:
     assert "The sample CRM is made/crm.sqlite" in out("sample", "made", "--accounts", "20")
-    assert {path.name for path in Path("made").iterdir()} == {"crm.sqlite", "truth.sqlite"}
+    assert {path.name for path in Path("made").iterdir()} == {
+        "crm.sqlite",
+        "published",
+        "truth.sqlite",
+    }
     text = refusal("sample", "made", "--accounts", "20")
     assert "There is a sample CRM already" in text
     assert "where: made/crm.sqlite" in text

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from salesml import api
 from salesml.pipeline import NightlyResult, nightly
 from salesml.sample import make_sample
 from salesml.training import tuning
@@ -47,9 +48,10 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def sample_root(workspace: Workspace) -> Path:
-    """The sample project with its CRM, nothing run yet."""
+    """The sample project with its CRM and its municipal tables, nothing run yet."""
     root = workspace("sample")
     make_sample(root / "var" / "sample")
+    api.municipal_import("sample", root / "var" / "sample" / "published", root=root)
     return root
 
 

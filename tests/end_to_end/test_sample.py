@@ -34,10 +34,13 @@ from tests.end_to_end.conftest import NOW, Workspace
 pytestmark = pytest.mark.xdist_group("sample")
 
 FIRST = dt.date(2026, 6, 1)
-TASKS = ("churn", "lead_conversion", "win")
+TASKS = ("churn", "lead_conversion", "municipal_adoption", "win")
+ENTITIES = ("account", "lead", "municipality", "opportunity")
 TRUTH = {
     "churn": "select account_id as id, probability_90d as truth from churn where month = '{date}'",
     "lead_conversion": "select lead_id as id, probability as truth from conversion",
+    "municipal_adoption": "select municipality_id as id, probability_365d as truth from municipal "
+    "where month = '{date}'",
     "win": "select opportunity_id as id, probability as truth from win",
 }
 
@@ -69,7 +72,7 @@ def test_every_task_gets_a_champion_that_beats_the_base_rate(first_night: Nightl
 
 def test_scores_have_the_promised_columns(scored: dict[str, pd.DataFrame]) -> None:
     promised = ["as_of", "run_id", "model_version", "probability", "score", "band", "change"]
-    for task, entity in zip(TASKS, ("account", "lead", "opportunity"), strict=True):
+    for task, entity in zip(TASKS, ENTITIES, strict=True):
         frame = scored[task]
         assert set(frame.columns) >= {f"{entity}_id", *promised, "expected_value", "reasons"}
         assert frame[f"{entity}_id"].is_unique
@@ -152,11 +155,13 @@ def test_nothing_known_later_reaches_features_or_populations(
     root = workspace("sample")
     _crm(root).parent.mkdir(parents=True)
     shutil.copy(_crm(sample_root), _crm(root))
+    _cut_municipal(sample_root, root)
     with sqlite3.connect(_crm(root)) as con:
         for table, known in {
             "activities": "logged_at", "product_usage": "loaded_at", "tickets": "logged_at",
             "contract_events": "logged_at", "opportunity_stage_history": "logged_at",
             "leads": "created_at", "opportunities": "created_at",
+            "municipal_activities": "logged_at", "municipal_adoptions": "logged_at",
         }.items():  # fmt: skip
             con.execute(f"delete from {table} where {known} >= '{FIRST}'")
     with open_run("sample", FIRST, root=root, now=NOW) as run:
@@ -165,6 +170,15 @@ def test_nothing_known_later_reaches_features_or_populations(
         whole, cut = (_features(place, name) for place in (sample_root, root))
         assert len(whole) > 15
         pd.testing.assert_frame_equal(whole, cut)
+
+
+def _cut_municipal(sample_root: Path, root: Path) -> None:
+    """Copy the municipal tables, without what was known on the date or later."""
+    target = root / "var" / "sample" / "municipal"
+    target.mkdir()
+    for path in (sample_root / "var" / "sample" / "municipal").glob("*.parquet"):
+        table = pd.read_parquet(path)
+        table[table["known_at"] < pd.Timestamp(FIRST)].to_parquet(target / path.name, index=False)
 
 
 def _features(root: Path, task_name: str) -> pd.DataFrame:
@@ -257,7 +271,7 @@ def test_a_champion_whose_features_are_gone_is_trained_anew(own_root: Path) -> N
     path.write_text(text.replace("account_engagement, ", ""), encoding="utf-8")
     day = FIRST + dt.timedelta(4)
     night = nightly("sample", day, root=own_root, now=NOW, dry_run=True)
-    churn, _, win = night.tasks
+    churn, *_, win = night.tasks
     assert churn.trained is None
     assert win.trained is not None
     assert win.trained.decision.promote

@@ -24,3 +24,9 @@ def test_a_direction_goes_with_its_feature(company: Path, task: TaskConfig) -> N
     base, other = plans_of(load_project("tiny", company), directed, [variant])
     assert base.settings["monotone"] == directions
     assert other.settings["monotone"] == {"days_since_visit": 1}
+
+
+def test_expected_directions_stay_what_they_are(company: Path, task: TaskConfig) -> None:
+    directed = task.model_copy(update={"model": {**task.model, "monotone": "expected"}})
+    plans = plans_of(load_project("tiny", company), directed, [Variant(remove=["visits_30d"])])
+    assert [plan.settings["monotone"] for plan in plans] == ["expected"] * 2

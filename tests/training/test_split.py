@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from salesml.training.split import (
     crossed_folds,
     date_blocks,
+    enough_in_each,
     group_folds,
     known_by,
     newest_dates,
@@ -143,3 +144,11 @@ def test_a_single_date_leaves_nothing_to_learn_from_on_others() -> None:
     y = np.tile([0.0, 1.0], 20)
     folds = crossed_folds(date_blocks(np.zeros(40, dtype=int)), y, np.arange(40), seed=0)
     assert [len(fold.train) for fold in folds] == [0] * 5
+
+
+def test_blocks_must_each_have_something_to_learn_from() -> None:
+    blocks = np.repeat([0, 1], 50)
+    y = np.concatenate([np.repeat([1.0, 0.0], [10, 40]), np.repeat([1.0, 0.0], [40, 10])])
+    assert enough_in_each(blocks, y)
+    y[0] = 0
+    assert not enough_in_each(blocks, y)

@@ -10,7 +10,7 @@ from jinja2 import Environment
 
 from salesml.card import charts, dependence
 from salesml.card.features import ConceptView, FeatureView, by_concept
-from salesml.card.tables import bands, candidates, contacts, measures, segments
+from salesml.card.tables import bands, candidates, contacts, fairness, measures, segments
 from salesml.card.words import candidate, phrase, say
 from salesml.config import Project, TaskConfig, Words
 from salesml.features import FeatureSet
@@ -24,6 +24,7 @@ __all__ = ["render_card"]
 SWARM = 12  # features
 CURVES = 6  # concepts, the top feature of each
 CONCEPTS = 12  # listed before the rest
+POPULATION = ("segment", "region", "kind", "tier")  # columns that are no features, with a title
 
 
 def render_card(
@@ -61,6 +62,8 @@ def render_card(
         candidates=candidates(result),
         contacts=contacts(result, task, project.settings.currency),
         segments=segments(result, _titles(concepts)),
+        fairness=fairness(result, _titles(concepts)),
+        fair_share=formats.percent(result.fairness[0].share) if result.fairness else "",
         concepts=[concept for concept in concepts if concept.importance > 0],
         unused=[concept for concept in concepts if concept.importance == 0],
         listed=CONCEPTS,
@@ -76,7 +79,7 @@ def render_card(
 
 def _titles(concepts: Sequence[ConceptView]) -> dict[str, Words]:
     every = {f.name: f.title for concept in concepts for f in concept.features}
-    return {"segment": phrase("segment")} | every
+    return {name: phrase(name) for name in POPULATION} | every
 
 
 def _effects(result: TrainingResult, concepts: Sequence[ConceptView]) -> dict[str, object]:

@@ -17,6 +17,7 @@ from salesml.training import METRICS, Interval, TrainingResult
 from salesml.training.intervals import estimate
 from salesml.training.judge import BASE_RATE, RULE
 from salesml.training.profit import Best, Cut, Rate
+from salesml.training.segments import Segment
 
 __all__ = [
     "BandRow",
@@ -24,11 +25,13 @@ __all__ = [
     "CandidateRow",
     "Contacts",
     "CutRow",
+    "FairRow",
     "MeasureRow",
     "SegmentRow",
     "bands",
     "candidates",
     "contacts",
+    "fairness",
     "measures",
     "segments",
 ]
@@ -276,14 +279,12 @@ def segments(result: TrainingResult, titles: Mapping[str, Words]) -> list[Segmen
     """The segments, by column; *titles* are those of columns that are features."""
     rows: list[SegmentRow] = []
     for part in result.segments:
-        name = shown(part.group, limit=40).text
-        group = {"other": phrase("seg_other"), "missing": phrase("seg_missing")}
         rows.append(
             SegmentRow(
                 column=part.column,
                 title=titles.get(part.column, Words(ja=part.column, en=part.column)),
                 first=not rows or rows[-1].column != part.column,
-                group=group.get(part.kind, Words(ja=name, en=name)),
+                group=_group(part),
                 rows=part.rows,
                 positives=part.positives,
                 predicted=percent(part.predicted),
@@ -296,3 +297,53 @@ def segments(result: TrainingResult, titles: Mapping[str, Words]) -> list[Segmen
             )
         )
     return rows
+
+
+def _group(part: Segment) -> Words:
+    name = shown(part.group, limit=40).text
+    rest = {"other": phrase("seg_other"), "missing": phrase("seg_missing")}
+    return rest.get(part.kind, Words(ja=name, en=name))
+
+
+@dataclass(frozen=True)
+class FairRow:
+    """How often one group is selected; ``ratio`` is None where it is not compared.
+
+    ``first``: of its column; ``best``: the group that others are compared with.
+    """
+
+    title: Words
+    first: bool
+    group: Words
+    rows: int
+    positives: int
+    predicted: str
+    observed: str
+    auc: Number | None
+    selected: Number
+    ratio: Number | None
+    best: bool
+    unfair: bool
+
+
+def fairness(result: TrainingResult, titles: Mapping[str, Words]) -> list[FairRow]:
+    """Selection by group; *titles* as for `segments`."""
+    compared_with = {id(each.best.segment) for each in result.fairness if each.best}
+    columns = [each.segment.column for each in result.fairness]
+    return [
+        FairRow(
+            title=titles.get(part.column, Words(ja=part.column, en=part.column)),
+            first=part.column not in columns[:place],
+            group=_group(part),
+            rows=part.rows,
+            positives=part.positives,
+            predicted=percent(part.predicted),
+            observed=percent(part.positives / part.rows),
+            auc=each.auc and Number.of(each.auc),
+            selected=Number.share(each.selected),
+            ratio=each.ratio and Number.of(each.ratio, 2),
+            best=id(part) in compared_with,
+            unfair=each.unfair,
+        )
+        for place, (part, each) in enumerate((e.segment, e) for e in result.fairness)
+    ]

@@ -213,6 +213,25 @@ _WORDS: dict[str, tuple[str, str]] = {
     "flaw_level": ("確率がずれています", "Probabilities off"),
     "flaw_worse": ("基準率に劣ります", "Worse than base rate"),
     "too_few": ("行数が少ない", "too few rows"),
+    # fairness
+    "fairness": ("グループ間の公平性", "Fairness between groups"),
+    "fairness_note": (
+        "検証期間でスコア上位{share}に入る割合を、列ごとに最も高いグループと比べた倍率です。目安の{limit}倍を"
+        "明らかに下回るものに印をつけています（行数の少なさと、多くの組を同時に比べていることを考慮）。"
+        "実際の割合の差によることもあります。選び方を決める前に人が確認してください。",
+        "How many of each group are in the top {share} of the test, and the ratio to the group of "
+        "the column with most. Marked where clearly below {limit}, taking into account how few "
+        "rows there are and how many pairs are looked at. Groups may differ in truth: a person "
+        "should look before it is decided whom to approach.",
+    ),
+    "fair_selected": ("上位に入る割合", "Selected"),
+    "fair_ratio": ("最高のグループとの比", "Ratio to the most selected"),
+    "fair_best": ("最も高い", "most selected"),
+    "unfair": ("選ばれにくい", "Passed over"),
+    "not_compared": ("比較しない", "not compared"),
+    "region": ("地方", "Region"),
+    "kind": ("団体の種類", "Kind"),
+    "tier": ("規模", "Size tier"),
     # footer
     "project": ("プロジェクト", "Project"),
     "task": ("タスク", "Task"),

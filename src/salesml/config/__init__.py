@@ -1,6 +1,7 @@
 """Projects as configuration: the YAML files under ``configs/<project>/``."""
 
 from salesml.config.contacts import Capacity, Value, Worth
+from salesml.config.fairness import Fairness
 from salesml.config.project import Project, ProjectConfig, load_project
 from salesml.config.retrain import RetrainConfig
 from salesml.config.sources import (
@@ -22,6 +23,7 @@ __all__ = [
     "ColumnConfig",
     "Days",
     "ExportConfig",
+    "Fairness",
     "JoinConfig",
     "Project",
     "ProjectConfig",

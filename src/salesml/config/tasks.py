@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from salesml.config.contacts import Capacity, Value
+from salesml.config.fairness import Fairness
 from salesml.config.retrain import Retrain, RetrainConfig
 from salesml.config.sources import SourceConfig
 from salesml.config.values import Connections, Days, Every, Names, Strict, Words
@@ -16,7 +18,7 @@ from salesml.yaml_file import Place
 
 __all__ = ["Band", "ExportConfig", "TargetConfig", "TaskConfig"]
 
-CALENDARS = ("month", "week")
+CALENDARS = ("year", "month", "week")
 
 
 class Band(Strict):
@@ -33,9 +35,13 @@ class TaskConfig(Strict):
 
     ``baseline`` is the feature that holds a rule's score, the thing to beat. ``segments`` are
     columns of the population, or features, by which the model is also judged; where the task does
-    not say, ``segment`` of the population. ``capacity`` and ``value`` say how many are contacted
-    and what that comes to. ``timeline`` selects what happened to the entities, for the report:
-    ``<entity>_id``, ``happened_at``, and the words ``ja`` and ``en``.
+    not say, ``segment`` of the population. ``fairness`` names columns between whose groups the
+    selection is compared. ``cluster`` is a column of the population, or a feature, whose equal rows
+    hang together (municipalities of a prefecture): they are learnt from and judged as one.
+    ``capacity`` and ``value`` say how many are contacted and what that comes to. ``timeline``
+    selects what happened to the entities, for the report: ``<entity>_id``, ``happened_at``, and the
+    words ``ja`` and ``en``. ``complete_from`` takes the place of the project's, for a task whose
+    sources are complete since another date.
     """
 
     name: str
@@ -47,6 +53,7 @@ class TaskConfig(Strict):
     horizon: Days
     every: Every
     history: int | None = Field(default=None, ge=2)
+    complete_from: dt.date | None = None
     population: str
     outcome: str
     timeline: str | None = None
@@ -54,6 +61,8 @@ class TaskConfig(Strict):
     model: dict[str, Any] = Field(default={})
     baseline: str | None = None
     segments: Names | None = None
+    cluster: str | None = None
+    fairness: Fairness | None = None
     capacity: Capacity | None = None
     value: Value | None = None
     retrain: Retrain = RetrainConfig()
@@ -81,7 +90,7 @@ class TaskConfig(Strict):
             return None
         if self.anchor not in sources:
             hint = suggest(self.anchor, [*CALENDARS, *sources])
-            return f"is neither 'month', 'week', a number of days, nor a source.{hint}"
+            return f"is neither 'year', 'month', 'week', a number of days, nor a source.{hint}"
         source = sources[self.anchor]
         if source.kind == "state":
             events = [name for name, each in sources.items() if each.kind == "events"]

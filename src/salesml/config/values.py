@@ -36,8 +36,8 @@ def _every(value: object) -> str:
         return f"{days(text)} days"
     if not re.fullmatch(r"[A-Za-z_]\w*", text):
         raise ValueError(
-            "must be 'month', 'week', a number of days such as '14 days', or the name of a source "
-            "of events"
+            "must be 'year', 'month', 'week', a number of days such as '14 days', or the name of a "
+            "source of events"
         )
     return text
 

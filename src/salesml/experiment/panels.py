@@ -37,7 +37,8 @@ class Panels:
         groups = _groups(run.project, task, plans)
         # segments may be features that a group lacks, and only training asks for them
         asked = [
-            task.model_copy(update={"features": list(group), "segments": []}) for group in groups
+            task.model_copy(update={"features": list(group), "segments": [], "fairness": None})
+            for group in groups
         ]
         read_sources(_reading_for(run, asked))
         for part in asked:

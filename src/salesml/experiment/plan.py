@@ -11,6 +11,7 @@ from salesml.errors import ConfigError
 from salesml.experiment.columns import Catalogue, Chosen
 from salesml.experiment.settings import settings_of
 from salesml.experiment.variant import BASE, Variant
+from salesml.training.train import EXPECTED
 
 __all__ = ["Plan", "plans_of"]
 
@@ -49,7 +50,7 @@ def _plan(task: TaskConfig, catalogue: Catalogue, variant: Variant) -> Plan:
         variant.title or BASE, catalogue.chosen(variant), settings_of(task, variant.settings)
     )
     directions = plan.settings.get("monotone")
-    if not directions:
+    if not directions or directions == EXPECTED:
         return plan
     # the direction of a feature goes where the feature goes
     kept = {name: way for name, way in directions.items() if name in plan.columns}

@@ -50,6 +50,17 @@ class Snapshots:
         parts = [self._of_set(con, s, with_links(spine, s), bucket) for s in self.sets]
         return pd.concat(parts, axis=1)
 
+    def files(self, spine: pd.DataFrame, bucket: str) -> dict[str, Path]:
+        """Where `features` kept what it computed for *spine*, rows of one date, by feature set.
+
+        Their rows are those of *spine*, in its order.
+        """
+        found = {}
+        for each in self.sets if len(spine) else ():
+            rows, sources = with_links(spine, each), self._sources(each)
+            found[each.name] = self._path(each, str(rows["as_of"].iloc[0]), rows, bucket, sources)
+        return found
+
     def _of_set(
         self,
         con: duckdb.DuckDBPyConnection,
@@ -58,12 +69,9 @@ class Snapshots:
         bucket: str,
     ) -> pd.DataFrame:
         """The features of one set: dates that have a snapshot from there, the others computed."""
-        parts, missing = [], {}
-        names = sorted({read.source for read in feature_set.reads.values()})
-        sources = {name: self.store.needed(name) for name in names}
+        parts, missing, sources = [], {}, self._sources(feature_set)
         for name, rows in spine.groupby(self._names(spine["as_of"])):
-            key = self._key(feature_set, rows, sources)
-            path = self.folder / feature_set.name / str(name) / f"{bucket}-{key}.parquet"
+            path = self._path(feature_set, str(name), rows, bucket, sources)
             if path.exists():
                 parts.append(pd.read_parquet(path).set_axis(rows.index))
             else:
@@ -73,6 +81,21 @@ class Snapshots:
         for path, index in missing.items():
             self._keep(path, computed.loc[index])
         return pd.concat([*parts, computed]).loc[spine.index]
+
+    def _sources(self, feature_set: FeatureSet) -> dict[str, Manifest]:
+        names = sorted({read.source for read in feature_set.reads.values()})
+        return {name: self.store.needed(name) for name in names}
+
+    def _path(
+        self,
+        feature_set: FeatureSet,
+        name: str,
+        rows: pd.DataFrame,
+        bucket: str,
+        sources: Mapping[str, Manifest],
+    ) -> Path:
+        key = self._key(feature_set, rows, sources)
+        return self.folder / feature_set.name / name / f"{bucket}-{key}.parquet"
 
     def _names(self, dates: pd.Series) -> pd.Series:
         """The name of the snapshot that each row belongs to: its date, or its year."""

@@ -12,6 +12,7 @@ import pandas as pd
 
 from salesml.config import TaskConfig
 from salesml.report.formats import WHOLE, currency_style, missing, shown
+from salesml.report.municipal_packed import prefectures, told
 from salesml.report.rows import BRIEF, Row
 from salesml.report.section import TaskSection, Tones
 
@@ -41,7 +42,8 @@ def pack(section: TaskSection, scores: pd.DataFrame, rows: Mapping[int, Row], cu
         "money": currency_style(currency),
         "profiles": {place: _profile(section, row) for place, row in rows.items()},
     }
-    return _compressed({**about, **columns})
+    places = prefectures(scores[section.task.id_column]) if section.municipal else {}
+    return _compressed({**about, **columns, **places})
 
 
 def _compressed(content: Json) -> str:
@@ -102,7 +104,9 @@ def _brief(told: Sequence[Mapping[str, Any]], texts: dict[tuple[str, str], int])
 
 
 def _profile(section: TaskSection, row: Row) -> Json:
+    approach = section.municipal and section.municipal.approaches.get(row.key)
     return {
+        **({"approach": told(approach)} if approach else {}),
         "reasons": [
             [
                 r.points,

@@ -18,6 +18,8 @@ from salesml.config import Project, Words
 from salesml.report import formats
 from salesml.report.changes import Changes, changes
 from salesml.report.charts import calibration, funnel, histogram, months
+from salesml.report.municipal_calendar import Coming, Strip, coming, strip
+from salesml.report.municipal_map import TileMap, tile_map
 from salesml.report.notices import notices
 from salesml.report.outcomes import write_back
 from salesml.report.outlook import BandRecord, Outlook, band_records, outlook
@@ -39,11 +41,13 @@ LISTED = 100  # rows of a list that are told in full: each has a profile, which 
 DETAILED = 10  # rows whose reasons are all in the table as well, for readers without scripts
 MOST = 100_000  # rows of all lists together that a page holds
 UNTOLD = "詳細は実行ログへ (see the log of the run)"
-SCRIPTS = ("report.js", "list.js", "profile.js")
+SCRIPTS = ("report.js", "list.js", "profile.js", "municipal.js")
 SAID_BY_SCRIPT = (
     *("new", "would_help", "reasons_of_score", "why_changed", "history", "timeline", "no_events"),
     *("brief_only", "all", "close"),
     *("kind_model", "kind_correction", "kind_unknown"),
+    *("approach", "deadlines", "subsidies", "cite", "policy", "stage_scores", "new_contact"),
+    *("election", "similar", "bring", "prefecture"),
     *("score", "probability", "expected_bad", "expected_good", "owner", "segment", "change"),
 )
 
@@ -64,6 +68,9 @@ class _TaskView:
     calibration: Markup | None
     funnel: Markup | None
     months: Markup | None
+    map: TileMap | None
+    strip: Strip | None
+    coming: list[Coming]
 
 
 def render(
@@ -130,7 +137,12 @@ def _views(project: Project, sections: Sequence[TaskSection]) -> list[_TaskView]
 
 def _nameless(section: TaskSection) -> TaskSection:
     """*section* without what names records and persons, or may: owners, and what happened."""
-    return replace(section, scores=section.scores.assign(name=None, owner=None), events=None)
+    return replace(
+        section,
+        scores=section.scores.assign(name=None, owner=None),
+        events=None,
+        municipal=section.municipal and section.municipal.nameless(),
+    )
 
 
 def _view(section: TaskSection, currency: str, most: int) -> _TaskView:
@@ -150,6 +162,9 @@ def _view(section: TaskSection, currency: str, most: int) -> _TaskView:
         calibration=calibration(section.calibration),
         funnel=funnel(records),
         months=months(expected),
+        map=tile_map(section) if section.municipal else None,
+        strip=strip(section.municipal) if section.municipal else None,
+        coming=coming(section.municipal) if section.municipal else [],
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from salesml.config import Band, TaskConfig, Words
+from salesml.report.municipal import Municipal
 
 __all__ = ["TaskSection", "Tones", "Upkeep"]
 
@@ -58,6 +59,7 @@ class TaskSection:
     events : what happened to listed entities: ``<entity>_id``, ``happened_at`` (date), ``ja``,
         ``en``, newest first.
     history : earlier scores of listed entities by id: dates and scores, oldest first.
+    municipal : the budget year and how to approach whom, where municipalities are scored.
     """
 
     task: TaskConfig
@@ -76,6 +78,7 @@ class TaskSection:
     predictions: pd.DataFrame | None = None
     events: pd.DataFrame | None = None
     history: Mapping[str, Sequence[tuple[dt.date, int]]] = field(default_factory=dict)
+    municipal: Municipal | None = None
 
 
 class Tones:

@@ -1,9 +1,12 @@
 """The embedded sample: the CRM of an invented Japanese SaaS vendor, with a known truth.
 
-:func:`make_sample` writes two SQLite files. ``crm.sqlite`` is what a company would have: accounts,
-contacts, contracts, product usage, tickets, leads, opportunities with their stage history,
-activities, sales reps, from 2023-04-01 to 2026-06-30, seasonal and messy. ``truth.sqlite`` is what
-nobody has: the true probabilities behind cancelling, converting and winning, and their drivers.
+:func:`make_sample` writes two SQLite files and a folder. ``crm.sqlite`` is what a company would
+have: accounts, contacts, contracts, product usage, tickets, leads, opportunities with their stage
+history, activities, sales reps, from 2023-04-01 to 2026-06-30, seasonal and messy.
+``truth.sqlite`` is what nobody has: the true probabilities behind cancelling, converting, winning
+and adopting, and their drivers.
+``published/`` holds what ministries would publish of some 420 invented municipalities, to which the
+vendor sells as well: in the layouts of the real files, for ``salesml municipal import``.
 
 Churn is higher than a vendor would like, 35 to 40 % of the customers a year: with 300 customers,
 fewer would leave too few to learn from. Truths:
@@ -14,16 +17,20 @@ fewer would leave too few to learn from. Truths:
 - ``conversion``: per lead, the probability of converting within 60 days, at its creation.
 - ``win``: per opportunity, the probability of winning it at all, at its creation. A model that
   scores an open deal by its stage knows more than that.
+- ``municipal``: per town hall and first of a month, the probability of adopting within 365 days
+  (:mod:`salesml.sample.municipal`).
 - ``drivers``: effects in log-odds (churn: in the log of the hazard).
 """
 
 from __future__ import annotations
 
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
 from salesml.errors import SourceError
 from salesml.sample.mess import mess_up
+from salesml.sample.municipal import write_published
 from salesml.sample.tables import CRM, TRUTH, texts, write
 from salesml.sample.world import make_world
 
@@ -48,7 +55,7 @@ def _check(accounts: int, crm: Path) -> None:
 
 
 def make_sample(directory: Path | str, *, accounts: int = 300, seed: int = 0) -> Path:
-    """Write ``crm.sqlite`` and ``truth.sqlite`` to *directory*; return the path of the first.
+    """Write the sample to *directory*; return the path of ``crm.sqlite``.
 
     Parameters
     ----------
@@ -64,7 +71,7 @@ def make_sample(directory: Path | str, *, accounts: int = 300, seed: int = 0) ->
     crm_path, truth_path = folder / "crm.sqlite", folder / "truth.sqlite"
     _check(accounts, crm_path)
     folder.mkdir(parents=True, exist_ok=True)
-    crm, truth = make_world(accounts, seed)
+    crm, truth, published = make_world(accounts, seed)
     shown = mess_up({name: texts(crm[name], columns) for name, columns in CRM.items()}, seed)
     known = {name: texts(truth[name], columns) for name, columns in TRUTH.items()}
     with ExitStack() as stack:
@@ -72,9 +79,15 @@ def make_sample(directory: Path | str, *, accounts: int = 300, seed: int = 0) ->
         for draft in drafts:
             draft.unlink(missing_ok=True)
             stack.callback(draft.unlink, missing_ok=True)
+        files = folder / ".published.part"
+        stack.callback(shutil.rmtree, files, ignore_errors=True)
+        shutil.rmtree(files, ignore_errors=True)
+        write_published(files, published)
         write(drafts[0], known, TRUTH)
         write(drafts[1], shown, CRM)
-        # The CRM comes last: where it stands, both are whole.
+        # The CRM comes last: where it stands, all is whole.
+        shutil.rmtree(folder / "published", ignore_errors=True)
+        files.replace(folder / "published")
         drafts[0].replace(truth_path)
         drafts[1].replace(crm_path)
     return crm_path

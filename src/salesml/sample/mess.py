@@ -10,7 +10,7 @@ import pandas as pd
 
 from salesml.sample.calendar import Array, stream
 
-__all__ = ["mess_up"]
+__all__ = ["mess_up", "narrow"]
 
 Tables = dict[str, pd.DataFrame]
 
@@ -46,6 +46,8 @@ _WIDENED = {
     "contract_events": ("plan",),
     "leads": ("company", "source", "industry", "prefecture", "job_title"),
     "opportunities": ("name", "product"),
+    "municipal_leads": ("name",),
+    "municipal_contacts": ("department",),
 }
 _WRONG: dict[str, dict[str, tuple[str | int, ...]]] = {
     "accounts": {"employees": (-1, 0), "created_at": ("2099-01-01 00:00:00",)},
@@ -58,6 +60,10 @@ _WRONG: dict[str, dict[str, tuple[str | int, ...]]] = {
     "opportunities": {"amount": (-1,), "expected_close": ("2024-13-45",)},
     "opportunity_stage_history": {"expected_close": ("2099-12-31", "2024-13-45")},
     "activities": {"happened_at": ("2024-13-45 09:00:00", "2099-01-01 00:00:00")},
+    "municipal_leads": {"expected_amount": (-1,)},
+    "municipal_contacts": {"created_at": ("2024-13-45 10:00:00",)},
+    "municipal_activities": {"happened_at": ("2024-13-45 09:00:00", "2099-01-01 00:00:00")},
+    "municipal_adoptions": {"amount": (-1,)},
 }
 _CHANNELS = ("fax", "チャット", "不明", "x")
 
@@ -74,9 +80,16 @@ def _narrow_letters() -> dict[int, str]:
 
 
 _NARROW = _narrow_letters()
+
+
+def narrow(text: str) -> str:
+    """Return *text* with half-width katakana."""
+    return text.translate(_NARROW)
+
+
 _WIDE = {code: chr(code + 0xFEE0) for code in range(0x21, 0x7F)}
 _SPELLINGS: tuple[Callable[[str], str], ...] = (
-    lambda text: text.translate(_NARROW),
+    narrow,
     lambda text: text.translate(_WIDE),
     lambda text: text + " ",
     lambda text: "\u3000" + text,

@@ -8,7 +8,7 @@ import numpy as np
 
 from salesml.sample.calendar import Array, stream
 
-__all__ = ["INDUSTRIES", "companies", "employees", "people", "pick", "prefectures"]
+__all__ = ["INDUSTRIES", "companies", "employees", "people", "pick", "places", "prefectures"]
 
 # industry: (share of companies, ends of company names with their reading)
 INDUSTRIES: dict[str, tuple[float, tuple[tuple[str, str], ...]]] = {
@@ -89,6 +89,13 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 _FIRSTS, _HEADS, _TAILS = _FIRST.split(), _pairs(_HEAD), _pairs(_TAIL)
 _BODIES = (len(_FIRSTS), len(_HEADS), len(_TAILS), 3)
 _POOL = math.prod(_BODIES)
+
+
+def places(rng: np.random.Generator, count: int) -> list[tuple[str, str]]:
+    """Draw *count* distinct invented names of places, at most 576, each with its reading."""
+    order = rng.permutation(len(_HEADS) * len(_TAILS))[:count]
+    pairs = [(_HEADS[n // len(_TAILS)], _TAILS[n % len(_TAILS)]) for n in order.tolist()]
+    return [(head[0] + tail[0], head[1] + tail[1]) for head, tail in pairs]
 
 
 def _company(number: int, series: int, industry: str) -> tuple[str, str]:

@@ -43,15 +43,24 @@ _CRM = {
     "activities": "activity_id:text account_id:text lead_id:text opportunity_id:text"
     " contact_id:text rep_id:text channel:text direction:text kind:text person:text"
     " happened_at:time logged_at:time subject:text",
+    "municipal_leads": "municipality_id:text name:text owner_id:text expected_amount:integer"
+    " created_at:time updated_at:time " + _SCORES.format("adoption"),
+    "municipal_contacts": "contact_id:text municipality_id:text name:text department:text"
+    " level:text since:date left_on:date created_at:time updated_at:time",
+    "municipal_activities": "activity_id:text municipality_id:text contact_id:text rep_id:text"
+    " channel:text kind:text happened_at:time logged_at:time",
+    "municipal_adoptions": "adoption_id:text municipality_id:text solution:text decided_on:date"
+    " amount:integer logged_at:time",
 }
 _TRUTH = {
     "churn": "account_id:text month:date probability_90d:real churned_90d:integer",
     "conversion": "lead_id:text probability:real converted:integer",
     "win": "opportunity_id:text probability:real won:integer",
+    "municipal": "municipality_id:text month:date probability_365d:real adopted_365d:integer",
     "drivers": "task:text driver:text effect:real",
 }
 # A CRM keeps the ids of its records unique; what is loaded into it comes twice at times.
-_RECORDS = ("sales_reps", "accounts", "contracts", "leads", "opportunities")
+_RECORDS = ("sales_reps", "accounts", "contracts", "leads", "opportunities", "municipal_leads")
 _SQL_TYPE = {"text": "TEXT", "time": "TEXT", "date": "TEXT", "integer": "INTEGER", "real": "REAL"}
 Spec = dict[str, dict[str, str]]
 

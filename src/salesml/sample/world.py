@@ -13,6 +13,7 @@ from salesml.sample.contracts import contract_events, contracts
 from salesml.sample.deals import WIN_DRIVERS, customer_deals, new_deals, starts
 from salesml.sample.leads import LEAD_DRIVERS, make_leads
 from salesml.sample.life import CHURN_DRIVERS, CHURN_HORIZON, Life
+from salesml.sample.municipal import ADOPTION_DRIVERS, Published, make_municipal
 from salesml.sample.reps import assign, make_reps
 from salesml.sample.stages import opportunities, stage_history
 from salesml.sample.traces import product_usage, tickets
@@ -94,7 +95,12 @@ def _converted(leads: pd.DataFrame) -> Array:
 
 
 def _drivers() -> pd.DataFrame:
-    tasks = {"churn": CHURN_DRIVERS, "lead_conversion": LEAD_DRIVERS, "win": WIN_DRIVERS}
+    tasks = {
+        "churn": CHURN_DRIVERS,
+        "lead_conversion": LEAD_DRIVERS,
+        "win": WIN_DRIVERS,
+        "municipal_adoption": ADOPTION_DRIVERS,
+    }
     rows = [(task, name, effect) for task, each in tasks.items() for name, effect in each.items()]
     return pd.DataFrame(rows, columns=["task", "driver", "effect"])
 
@@ -113,8 +119,8 @@ def _accounts_table(accounts: pd.DataFrame, contract_rows: pd.DataFrame) -> pd.D
     return accounts.assign(updated_at=touched.fillna(accounts["created_at"]))
 
 
-def make_world(accounts: int, seed: int) -> tuple[Tables, Tables]:
-    """Return the clean tables of the CRM and the tables of the truth.
+def make_world(accounts: int, seed: int) -> tuple[Tables, Tables, Published]:
+    """Return the clean tables of the CRM, the tables of the truth, and what ministries publish.
 
     Frames may hold more columns than the CRM shows; :mod:`salesml.sample.tables` picks.
     """
@@ -127,7 +133,8 @@ def make_world(accounts: int, seed: int) -> tuple[Tables, Tables]:
     deals = _all_deals(new, customers, life, reps, seed, _DEALS_AN_ACCOUNT * accounts)
     truth = _truth(leads, deals, customers, life)
     crm = _crm(reps, _link_leads(leads, deals), companies, customers, life, deals, seed)
-    return crm, truth
+    towns = make_municipal(accounts, reps, seed)
+    return {**crm, **towns.crm}, {**truth, **towns.truth}, towns.published
 
 
 def _of_customers(frame: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from salesml.training.intervals import Interval
 from salesml.training.leaks import leak_warnings
 from salesml.training.metrics import METRICS
 from salesml.training.persistence import digest, verify
+from salesml.training.personal import require_impersonal
 from salesml.training.profit import require_amount
 from salesml.training.propensity import PropensityModel
 from salesml.training.result import TrainingResult, Verdict, Window
@@ -24,6 +25,7 @@ __all__ = [
     "digest",
     "leak_warnings",
     "require_amount",
+    "require_impersonal",
     "train",
     "verify",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -20,7 +21,9 @@ class TrainingData:
 
     ``X`` holds features only; ``y`` is 0 or 1; ``as_of`` the date of the row; ``entity`` the id;
     ``amount`` what is at stake, where the entity has one; ``segments`` the columns by which the
-    model is judged part by part, never learnt from unless X holds them too.
+    model is judged part by part, never learnt from unless X holds them too; ``cluster`` what hangs
+    together beyond the entity, where something does; ``expected`` the features that the outcome is
+    expected to rise (+1) or fall (-1) with.
 
     Raises
     ------
@@ -34,6 +37,8 @@ class TrainingData:
     entity: pd.Series[Any]
     amount: pd.Series[Any] | None = None
     segments: pd.DataFrame | None = None
+    cluster: pd.Series[Any] | None = None
+    expected: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _ = self.outcomes, self.days, self.clusters
@@ -56,8 +61,13 @@ class TrainingData:
 
     @property
     def clusters(self) -> Ints:
-        """Codes of the entities from 0, shape (n,)."""
-        return cluster_codes(self.entity, len(self.X))
+        """Codes from 0 of what hangs together, shape (n,)."""
+        return cluster_codes(self.groups, len(self.X))
+
+    @property
+    def groups(self) -> pd.Series[Any]:
+        """What hangs together: rows of a cluster where there are clusters, else of an entity."""
+        return self.entity if self.cluster is None else self.cluster
 
     def take(self, rows: Ints) -> TrainingData:
         """Return the data of *rows*, by position."""
@@ -68,4 +78,6 @@ class TrainingData:
             self.entity.iloc[rows],
             None if self.amount is None else self.amount.iloc[rows],
             None if self.segments is None else self.segments.iloc[rows],
+            None if self.cluster is None else self.cluster.iloc[rows],
+            self.expected,
         )

@@ -17,7 +17,14 @@ from salesml.training.logistic import try_logistic
 from salesml.training.preparation import Prepared, Sample
 from salesml.training.rule import try_rule
 from salesml.training.selection import choose
-from salesml.training.split import Fold, crossed_folds, date_blocks, group_folds, time_folds
+from salesml.training.split import (
+    Fold,
+    crossed_folds,
+    date_blocks,
+    enough_in_each,
+    group_folds,
+    time_folds,
+)
 from salesml.training.table import Floats, Ints
 from salesml.training.tuning import Budget, try_boosting
 
@@ -112,9 +119,10 @@ def folds_of(sample: Sample, embargo: int, seed: int, warn: Callable[[str], None
             "candidates were compared on other entities and, where possible, other dates instead."
         )
         blocks = date_blocks(sample.days)
-        folds = _learnable(crossed_folds(blocks, y, sample.clusters, seed), y)
-        if folds:
-            return Folds(folds, by_time=False, blocks=blocks)
+        if enough_in_each(blocks, y):
+            folds = _learnable(crossed_folds(blocks, y, sample.clusters, seed), y)
+            if folds:
+                return Folds(folds, by_time=False, blocks=blocks)
     folds = _learnable(group_folds(y, sample.clusters, seed), y)
     if not folds:
         warn(

@@ -30,6 +30,7 @@ __all__ = [
     "ranked",
     "roc_auc",
     "row_losses",
+    "wilson_ends",
 ]
 
 METRICS = ("roc_auc", "average_precision", "log_loss", "brier", "lift_at_10")
@@ -156,7 +157,7 @@ def calibration_table(
     rows = np.asarray(grouped["y"].count(), dtype=np.float64)
     observed = np.asarray(grouped["y"].mean(), dtype=np.float64)
     effect = 1.0 if clusters is None else design_effect(y, observed[group], clusters)
-    low, high = _wilson(observed, rows / effect)
+    low, high = wilson_ends(observed, rows / effect)
     return pd.DataFrame(
         {
             "rows": rows.astype(np.int64),
@@ -231,8 +232,9 @@ def _groups(probability: Floats, bins: int) -> Ints:
     return np.asarray(np.unique(found, return_inverse=True)[1], dtype=np.int64)
 
 
-def _wilson(share: Floats, rows: Floats) -> tuple[Floats, Floats]:
-    z2 = Z_95**2
+def wilson_ends(share: Floats, rows: Floats, z: float = Z_95) -> tuple[Floats, Floats]:
+    """Return the ends of the interval of each *share* of so many *rows* by Wilson (1927)."""
+    z2 = z**2
     centre = (share + z2 / (2 * rows)) / (1 + z2 / rows)
-    half = Z_95 * np.sqrt(share * (1 - share) / rows + z2 / (4 * rows**2)) / (1 + z2 / rows)
+    half = z * np.sqrt(share * (1 - share) / rows + z2 / (4 * rows**2)) / (1 + z2 / rows)
     return centre - half, centre + half

@@ -10,6 +10,7 @@ import pandas as pd
 
 from salesml.config import Words
 from salesml.training.data import TrainingData
+from salesml.training.fairness import Selection, fairness_warnings
 from salesml.training.intervals import Interval
 from salesml.training.profit import Targeting
 from salesml.training.propensity import PropensityModel
@@ -89,6 +90,7 @@ class TrainingResult:
     calibration_table : those groups; see `salesml.training.metrics.calibration_table`.
     gain_curve : contacted, captured, low, high.
     segments : how the deployed candidate does in parts of the test.
+    fairness : how often groups of the test are among those selected.
     targeting : what contacting the best-scored comes to.
     test_predictions : entity, as_of, y, probability, base_rate_probability, and rule_probability
         where there is a rule.
@@ -114,6 +116,7 @@ class TrainingResult:
     calibration_table: pd.DataFrame
     gain_curve: pd.DataFrame
     segments: list[Segment]
+    fairness: list[Selection]
     targeting: Targeting
     test_predictions: pd.DataFrame
     explained: Explained
@@ -144,7 +147,8 @@ class TrainingResult:
     @property
     def warning_words(self) -> list[Words]:
         """The warnings in both languages; what is there in English alone stands for both."""
-        told = {words.en: words for part in self.segments if (words := part.warning)}
+        flaws = [words for part in self.segments if (words := part.warning)]
+        told = {words.en: words for words in (*flaws, *fairness_warnings(self.fairness))}
         return [told.get(text, Words(ja=text, en=text)) for text in self.warnings]
 
     def lines(self) -> list[str]:

@@ -12,6 +12,7 @@ __all__ = [
     "Fold",
     "crossed_folds",
     "date_blocks",
+    "enough_in_each",
     "group_folds",
     "known_by",
     "newest_dates",
@@ -78,6 +79,14 @@ def date_blocks(days: Ints, count: int = 3) -> Ints:
     _, position = np.unique(days, return_inverse=True)
     runs = np.floor(_share_before(position) * count)
     return np.asarray(np.unique(runs, return_inverse=True)[1][position], dtype=np.int64)
+
+
+def enough_in_each(blocks: Ints, y: Floats) -> bool:
+    """Whether each of *blocks* has enough of both outcomes to learn from it alone.
+
+    A programme's first year may have seen two adopters: what learns from it knows nothing.
+    """
+    return all(_has_both(y[blocks == each]) for each in np.unique(blocks))
 
 
 def crossed_folds(blocks: Ints, y: Floats, clusters: Ints, seed: int) -> list[Fold]:

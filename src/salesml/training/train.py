@@ -8,9 +8,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from salesml.config import Capacity, Value
+from salesml.config import Capacity, Fairness, Value
 from salesml.errors import ConfigError, LabelError, suggest
 from salesml.training.data import TrainingData
+from salesml.training.fairness import fairness_warnings, selections
 from salesml.training.inputs import enough_of_both
 from salesml.training.intervals import Interval
 from salesml.training.judge import RULE, Judged, judge
@@ -23,7 +24,7 @@ from salesml.training.split import group_folds, newest_dates
 from salesml.training.table import Floats, Ints
 from salesml.training.verdict import put_in_words
 
-__all__ = ["fit_model", "model_of", "split_rows", "train"]
+__all__ = ["EXPECTED", "fit_model", "model_of", "split_rows", "train"]
 
 SETTINGS = (
     "time_budget",
@@ -33,7 +34,9 @@ SETTINGS = (
     "num_threads",
     "random_state",
 )
+EXPECTED = "expected"  # monotone in the directions that the feature sets expect
 TEST_SHARE = 0.25  # of the rows
+SELECTED = 0.1  # of the rows, where the task does not say how many can be contacted
 
 Progress = Callable[[str], None]
 Split = tuple[Ints, Ints, Literal["time", "groups"]]
@@ -48,15 +51,18 @@ def train(
     baseline: str | None = None,
     capacity: Capacity | None = None,
     value: Value | None = None,
+    fairness: Fairness | None = None,
     progress: Progress | None = None,
 ) -> TrainingResult:
     """Learn on older dates, judge on the newest, then learn on all.
 
     Rows are learnt from for the judgement only if their outcome, *horizon_days* long, was known
     on the first test date. *settings* are parameters of `PropensityModel` (time_budget,
-    tree_budget, monotone, min_positives, num_threads, random_state). *baseline* names the column
+    tree_budget, monotone, min_positives, num_threads, random_state); ``monotone: expected`` takes
+    the directions of ``data.expected``. *baseline* names the column
     that holds the score of a rule: a model that does not clearly beat it is not deployed, the rule
-    is. *capacity* and *value* say how many are contacted and what that comes to.
+    is. *capacity* and *value* say how many are contacted and what that comes to; *fairness*
+    between which groups of the segment columns the selection is compared.
 
     Raises
     ------
@@ -76,7 +82,7 @@ def train(
     say(f"testing {holdout.chosen_} on {Window.of(test)}")
     judged = judge(holdout, test)
     say(f"learning {judged.deployed} from all rows, {Window.of(data)}")
-    final = holdout.refit(data.X, data.outcomes, data.as_of, data.entity, candidate=judged.deployed)
+    final = holdout.refit(data.X, data.outcomes, data.as_of, data.groups, candidate=judged.deployed)
     y, own, clusters = test.outcomes, judged.predictions[judged.deployed], test.clusters
     segments = by_segment(training, test, own, judged.predictions["base_rate"])
     targeting = target(
@@ -87,12 +93,15 @@ def train(
         value=value,
         tuning=None if value is None else _out_of_fold(holdout, training, judged.deployed),
     )
+    capable = targeting.capacity.share if targeting.capacity else SELECTED
+    compared = selections(fairness, training, test, own, segments, capable)
     warnings = [
         *([_no_later_test(data, horizon_days)] if split == "groups" else []),
         *holdout.warnings_,
         *final.warnings_,
         *targeting.warnings,
         *(words.en for segment in segments if (words := segment.warning)),
+        *(words.en for words in fairness_warnings(compared)),
     ]
     return TrainingResult(
         model=final,
@@ -110,6 +119,7 @@ def train(
         calibration_table=calibration_table(y, own, clusters),
         gain_curve=gain_curve(y, own, clusters),
         segments=segments,
+        fairness=compared,
         targeting=targeting,
         test_predictions=_predictions(test, judged),
         explained=Explained.of(final, test.X),
@@ -140,10 +150,13 @@ def fit_model(
     model: PropensityModel, data: TrainingData, baseline: str | None = None, **how: Any
 ) -> PropensityModel:
     """Return a model with the settings of *model* that learnt from *data*."""
-    fresh = PropensityModel(**model.get_params())
+    settings = model.get_params()
+    if settings["monotone"] == EXPECTED:
+        settings["monotone"] = {n: sign for n, sign in data.expected.items() if n in data.X}
+    fresh = PropensityModel(**settings)
     if baseline is not None:
         how["baseline"] = baseline
-    return fresh.fit(data.X, data.outcomes, data.as_of, data.entity, **how)
+    return fresh.fit(data.X, data.outcomes, data.as_of, data.groups, **how)
 
 
 def _require_column(data: TrainingData, baseline: str | None) -> None:

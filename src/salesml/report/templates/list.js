@@ -16,6 +16,12 @@ const fold = (text) =>
 
 const short = (text, most) => ([...text].length > most ? `${[...text].slice(0, most - 1).join("").trimEnd()}…` : text);
 
+const option = (value, place) => {
+  if (!Array.isArray(value)) return make("option", { value: place }, value);
+  const [ja, en] = value;
+  return make("option", { value: place, "data-ja": ja, "data-en": en }, root.lang === "ja" ? ja : en);
+};
+
 class ScoreList {
   constructor(element, data) {
     this.element = element;
@@ -38,8 +44,9 @@ class ScoreList {
     for (const select of this.element.querySelectorAll("select")) {
       const all = make("option", { value: "", "data-ja": phrases.all[0], "data-en": phrases.all[1] }, phrases.all[root.lang === "ja" ? 0 : 1]);
       const values = this.data[`${select.dataset.filter}s`];
-      select.append(all, ...values.map((value, place) => make("option", { value: place }, value)));
+      select.append(all, ...values.map((value, place) => option(value, place)));
     }
+    followMap(this);
     find("input[type=search]").addEventListener("input", () => this.filter());
     this.element.addEventListener("change", ({ target }) => {
       // leaving the search changes nothing, and new rows would swallow the click that left it
@@ -82,7 +89,7 @@ class ScoreList {
       const place = this.data.bands.findIndex((each) => each.name === band);
       tests.push((i) => this.band[i] === place);
     }
-    for (const name of ["owner", "segment"]) {
+    for (const name of ["owner", "segment", "prefecture"]) {
       const value = chosen(`[data-filter=${name}]`);
       if (value !== "") tests.push((i) => this.data[name][i] === Number(value));
     }

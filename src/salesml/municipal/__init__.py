@@ -1,0 +1,1 @@
+"""Municipal sales: published data, the budget year, and what looks across municipalities."""
