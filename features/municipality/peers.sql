@@ -10,6 +10,17 @@ adopters as (
     group by as_of, municipality_id
 ),
 
+-- shares are told beside that of the country, which grows from year to year
+country as (
+    select
+        all_municipalities.as_of,
+        count(adopters.adopted_at) / count(*) as share
+    from all_municipalities
+    left join adopters using (as_of, municipality_id)
+    where all_municipalities.kind <> 'prefecture'
+    group by all_municipalities.as_of
+),
+
 alike as (
     select
         peers.as_of,
@@ -39,11 +50,12 @@ near as (
 select
     spine.municipality_id,
     spine.as_of,
-    100.0 * alike.share as adoption_peers,
+    100.0 * (alike.share - country.share) as adoption_peers,
     100.0 * alike.news as adoption_peers_new,
-    100.0 * near.share as adoption_neighbours,
+    100.0 * (near.share - country.share) as adoption_neighbours,
     100.0 * near.news as adoption_neighbours_new,
     near.kilometres as nearest_adopter
 from spine
+left join country using (as_of)
 left join alike using (municipality_id, as_of)
 left join near using (municipality_id, as_of)

@@ -44,6 +44,15 @@ towns as (
     where all_municipalities.kind <> 'prefecture'
 ),
 
+-- shares are told beside that of the country, which grows from year to year
+country as (
+    select
+        as_of,
+        avg(has_it) as share
+    from towns
+    group by as_of
+),
+
 own as (
     select towns.*
     from towns
@@ -85,12 +94,16 @@ classes as (
 select
     own.municipality_id,
     own.as_of,
-    100.0 * prefecture.share as adoption_prefecture,
+    100.0 * (prefecture.share - country.share) as adoption_prefecture,
     100.0 * prefecture.speed as adoption_prefecture_speed,
-    100.0 * prefecture.alike_share as adoption_prefecture_alike,
+    100.0 * (prefecture.alike_share - country.share) as adoption_prefecture_alike,
     100.0 * prefecture.alike_speed as adoption_prefecture_alike_speed,
     prefecture.place as next_in_prefecture,
-    100.0 * (classes.adopters - own.has_it) / nullif(classes.members - 1, 0) as adoption_class
+    100.0
+    * ((classes.adopters - own.has_it) / nullif(classes.members - 1, 0) - country.share)
+    as adoption_class
 from own
-left join prefecture using (as_of, municipality_id)
+left join country on own.as_of = country.as_of
+left join prefecture
+    on own.as_of = prefecture.as_of and own.municipality_id = prefecture.municipality_id
 left join classes on own.as_of = classes.as_of and own.class = classes.class
