@@ -70,6 +70,7 @@ growths_ranked as (
         as_of,
         span,
         growth,
+        median(growth) over (partition by as_of, span) as usual,
         100.0 * (count(*) over peers - rank() over (peers order by growth desc))
         / nullif(count(*) over peers - 1, 0) as place
     from growths
@@ -80,7 +81,7 @@ speeds as (
     select
         municipality_id,
         as_of,
-        any_value(growth) filter (where span = 'year') as card_growth,
+        any_value(growth - usual) filter (where span = 'year') as card_growth_lead,
         any_value(place) filter (where span = 'year') as card_growth_rank,
         any_value(place) filter (where span = 'quarter') as card_recent_growth_rank
     from growths_ranked
@@ -93,7 +94,7 @@ select
     -- beside the others of the day, as the share itself grows everywhere and tells the year
     100.0 * (newest.rate - newest.usual) as card_lead,
     newest.card_rank,
-    speeds.card_growth,
+    speeds.card_growth_lead,
     speeds.card_growth_rank,
     speeds.card_recent_growth_rank,
     newest.forerunner
