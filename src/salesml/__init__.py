@@ -18,6 +18,7 @@ _HOME = {
     "LabelError": "errors",
     "LockedError": "errors",
     "ModelError": "errors",
+    "NextActionModel": "actions.effect",
     "PropensityModel": "training",
     "SalesmlError": "errors",
     "SourceError": "errors",

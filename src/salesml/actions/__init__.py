@@ -1,0 +1,1 @@
+"""What to do next: effects that were learnt from what was tried."""
