@@ -22,7 +22,7 @@ from salesml.explanation.words import fact_words
 from salesml.features import Feature, FeatureSet, compute_set, load_feature_sets, with_links
 from salesml.labels import population
 from salesml.report.formats import UNKNOWN, clean
-from salesml.run import audit_of, registry_of
+from salesml.run import audit_of, version_of
 from salesml.scoring import ScoreBook, store_of
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def evidence_of(project: Project, task: TaskConfig, score: pd.Series) -> Evidenc
     """
     book, entity, as_of = ScoreBook(project, task.name), str(score[task.id_column]), score["as_of"]
     meta = book.meta(as_of)
-    version = _version(project, task, str(score["model_version"]))
+    version = version_of(project, task.name, str(score["model_version"]))
     model = version.load()
     sets = _sets(project, task)
     then = book.inputs(as_of, task.id_column, entity)
@@ -130,21 +130,6 @@ def _sets(project: Project, task: TaskConfig) -> list[FeatureSet]:
         return load_feature_sets(project.features, task.entity, task.features)
     except SalesmlError:
         return []
-
-
-def _version(project: Project, task: TaskConfig, number: str) -> Version:
-    """The model that scored; raises ModelError where it is gone."""
-    registry = registry_of(project)
-    known = registry.versions(task.name) if registry.store.exists() else []
-    for version in known:
-        if str(version.version) == number:
-            return version
-    raise ModelError(
-        f"The model that scored, version {number} of {task.name}, is not in the registry.",
-        received=f"versions {', '.join(str(v.version) for v in known) or 'none'}",
-        where=str(registry.store),
-        fix="Restore var/ from a backup of that time.",
-    )
 
 
 def _today(

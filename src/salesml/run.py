@@ -18,14 +18,14 @@ from filelock import FileLock, Timeout
 
 from salesml.audit import AuditLog
 from salesml.config import Project, load_project
-from salesml.errors import ConfigError, LockedError, SalesmlError
+from salesml.errors import ConfigError, LockedError, ModelError, SalesmlError
 from salesml.scoring import BucketJob, buckets_of
 from salesml.store import write_atomically
 
 if TYPE_CHECKING:
-    from salesml.registry import Registry
+    from salesml.registry import Registry, Version
 
-__all__ = ["Run", "Tell", "audit_of", "jobs_of", "open_run", "registry_of", "silent"]
+__all__ = ["Run", "Tell", "audit_of", "jobs_of", "open_run", "registry_of", "silent", "version_of"]
 
 Tell = Callable[[str], None]
 
@@ -66,6 +66,21 @@ def registry_of(project: Project) -> Registry:
 
     var = project.var
     return Registry(var / "mlflow.db", var / "mlflow-artifacts", project.name)
+
+
+def version_of(project: Project, task: str, number: str) -> Version:
+    """Version *number* of the models of *task*; raises ModelError where it is gone."""
+    registry = registry_of(project)
+    known = registry.versions(task) if registry.store.exists() else []
+    for version in known:
+        if str(version.version) == number:
+            return version
+    raise ModelError(
+        f"The model that scored, version {number} of {task}, is not in the registry.",
+        received=f"versions {', '.join(str(v.version) for v in known) or 'none'}",
+        where=str(registry.store),
+        fix="Restore var/ from a backup of that time, or score the date again.",
+    )
 
 
 def audit_of(project: Project) -> AuditLog:

@@ -49,8 +49,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def registry(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The registry, which holds one version of `SeasonModel`."""
     version = SimpleNamespace(version=1, windows=dict(WINDOWS), load=SeasonModel)
-    fake: Any = SimpleNamespace(versions=lambda _: [version], version=version)
-    monkeypatch.setattr("salesml.approach.planning.registry_of", lambda _: fake)
+    fake: Any = SimpleNamespace(versions=lambda _: [version], version=version, store=Path(__file__))
+    monkeypatch.setattr("salesml.run.registry_of", lambda _: fake)
     return fake  # type: ignore[no-any-return]
 
 

@@ -52,6 +52,11 @@ def test_two_of_one_name_are_both_listed() -> None:
     assert caught.value.received == "11801 埼玉県大里市; 12801 千葉県大里市"
 
 
+def test_of_one_that_was_merged_the_heir_is_told() -> None:
+    with pytest.raises(ConfigError, match="merged into 川口市 on 2011-10-11"):
+        find_municipality(WHO, "埼玉県鳩ヶ谷市")
+
+
 @pytest.mark.parametrize(
     ("text", "near"),
     [

@@ -37,40 +37,59 @@ outcome: |
   select spine.municipality_id, spine.as_of from spine
   join adoptions on adoptions.municipality_id = spine.municipality_id
     and adoptions.happened_at >= spine.as_of and adoptions.happened_at < spine.horizon_end
-features: [season]
+features: [season, adopted]
 bands:
   - {name: high, ja: 高, en: High, from: 60}
   - {name: low, ja: 低, en: Low, from: 1}
 """
 _SEASON_SQL = """\
-select
-    spine.municipality_id,
-    spine.as_of,
-    month(spine.as_of) as month_number,
-    count(adoptions.adopter) as adopters
+select municipality_id, as_of, month(as_of) as month_number
 from spine
-left join adoptions on adoptions.as_of = spine.as_of
-group by spine.municipality_id, spine.as_of
 """
 _SEASON_YML = """\
-description: The time of the year, and how many adopted
+description: The time of the year
 lookback: all
-reads:
-  adoptions: {on: as_of, columns: {adopter: varchar}}
 concepts: {season: {ja: 時期, en: Season}}
 features:
-  month_number: &number
+  month_number:
     concept: season
     type: double
     unit: {ja: 月, en: number}
     good: none
     missing: 0
     words: {ja: "{value}月", en: "month {value}"}
-  adopters: *number
 tests:
   - name: the month
     spine: [{municipality_id: "11801", as_of: 2024-05-01}]
     expect: [{municipality_id: "11801", as_of: 2024-05-01, month_number: 5}]
+"""
+_ADOPTED_SQL = """\
+select
+    spine.municipality_id,
+    spine.as_of,
+    count(adoptions.adopter) as adopters
+from spine
+left join adoptions on adoptions.as_of = spine.as_of
+group by spine.municipality_id, spine.as_of
+"""
+_ADOPTED_YML = """\
+description: How many adopted
+lookback: all
+reads:
+  adoptions: {on: as_of, columns: {adopter: varchar}}
+concepts: {spread: {ja: 広がり, en: Spread}}
+features:
+  adopters:
+    concept: spread
+    type: double
+    unit: {ja: 団体, en: number}
+    good: none
+    missing: 0
+    words: {ja: "{value}団体", en: "adopters: {value}"}
+tests:
+  - name: none
+    spine: [{municipality_id: "11801", as_of: 2024-05-01}]
+    expect: [{municipality_id: "11801", as_of: 2024-05-01, adopters: 0}]
 """
 _COLUMNS = {
     "municipalities": ["municipality_id", "name", "prefecture", "prefecture_id", "kind"],
@@ -167,6 +186,8 @@ def make_towns(root: Path, tables: Sequence[str] = tuple(_TABLES)) -> Path:
         "configs/towns/tasks/adoption.yml": _TASK,
         "features/municipality/season.sql": _SEASON_SQL,
         "features/municipality/season.yml": _SEASON_YML,
+        "features/municipality/adopted.sql": _ADOPTED_SQL,
+        "features/municipality/adopted.yml": _ADOPTED_YML,
     }
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)

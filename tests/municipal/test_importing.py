@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import shutil
 from pathlib import Path
 from typing import Any
@@ -355,3 +356,19 @@ def test_tokyos_wards_adopted_plateau_in_2020(real: tuple[ImportReport, Path]) -
         (2023, 67, 0),
         (2024, 48, 0),
     ]
+
+
+def test_an_edition_of_few_municipalities_is_told(project: Project, folder: Path) -> None:
+    import_files(project, [folder])
+    path = ssdse(folder, 2023)
+    lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+    path.write_bytes(gzip.compress(b"".join(lines[:6]), mtime=0))
+    text = shown(import_files(project, [path]))
+    assert f"fewer than 90% of {len(PLACES)} municipalities: 2023 (3)" in text
+
+
+def test_a_target_that_cannot_be_written_is_told(project: Project, folder: Path) -> None:
+    project.var.mkdir(parents=True, exist_ok=True)
+    (project.var / "municipal").write_text("no folder", encoding="utf-8")
+    with pytest.raises(SourceError, match="Nothing can be written where imports go"):
+        import_files(project, [folder])

@@ -139,3 +139,10 @@ def test_neither_order_nor_unit_matters(
     first = standardised(traits_of({"statistics": table}, config, date), config)
     second = standardised(traits_of({"statistics": other}, config, date), config)
     assert np.allclose(first.sort_index(), second.sort_index(), atol=1e-6)
+
+
+def test_one_alone_and_towns_of_unknown_size_stop_nothing() -> None:
+    alone = statistics(2020, [1, 2, 3, 4]).head(1)
+    assert peers({"statistics": alone}, settings_with()).empty
+    unknown = statistics(2020, [np.nan] * 4)
+    assert len(peers({"statistics": unknown}, settings_with(count=1))) == 4

@@ -54,6 +54,12 @@ def test_a_document_of_10_mb_is_read_whole(tmp_path: Path) -> None:
     assert len(part.frame["text"].iloc[0].encode()) > 10_000_000
 
 
+def test_a_document_of_10_mb_may_be_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "011002_minutes_2024-02-15.txt"
+    path.write_bytes(("a" + "議会では、デジタル化について議論しました。" * 170_000).encode())
+    assert len(only(path).frame["text"].iloc[0]) > 3_000_000
+
+
 def test_a_table_of_documents_keeps_what_it_can(tmp_path: Path) -> None:
     rows = [
         "団体コード\t種別\t題名\t公表日\t本文",

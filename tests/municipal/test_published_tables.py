@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import math
 from pathlib import Path
 
@@ -60,6 +61,19 @@ def test_ssdse_without_its_years_is_refused(tmp_path: Path) -> None:
     rows = ["SSDSE-A-2023,Prefecture,Municipality,A1101", "R01100,北海道,札幌市,1", "x,x,x,x"]
     with pytest.raises(SourceError, match="no years"):
         read(written(tmp_path / "a.csv", rows))
+
+
+def test_ssdse_is_read_by_the_names_of_its_columns_in_any_order(tmp_path: Path) -> None:
+    rows = [
+        "A1101,Municipality,SSDSE-A-2023,Prefecture",
+        "2020,,,年度",
+        "総人口,市区町村,,都道府県",
+    ]
+    part = only(written(tmp_path / "a.csv", [*rows, "5,札幌市,R01100,北海道"]))
+    assert part.edition == "2023"
+    assert part.frame.loc[0, ["code", "prefecture", "name", "population"]].tolist() == [
+        "R01100", "北海道", "札幌市", 5,
+    ]  # fmt: skip
 
 
 def test_no_two_indicators_share_a_code() -> None:
@@ -202,6 +216,44 @@ def test_any_list_of_adoptions_is_read(tmp_path: Path) -> None:
 
 
 # any file --------------------------------------------------------------------------------------
+
+
+def test_a_list_of_adoptions_names_what_is_no_year(tmp_path: Path) -> None:
+    rows = [
+        "団体コード,事業名,年度",
+        "01100,x,令和5年度",
+        "01202,x,99999",
+        "01203,x,R4",
+        "01204,x,-",
+    ]
+    part = only(written(tmp_path / "a.csv", rows))
+    assert part.frame["fiscal_year"].tolist() == [2023, 2022]
+    assert part.notes == ("no years and left out: 99999",)
+    with pytest.raises(SourceError, match="in which fiscal year"):
+        read(written(tmp_path / "b.csv", [rows[0], rows[2]]))
+
+
+def test_years_in_one_file_must_be_there(tmp_path: Path) -> None:
+    head = "年度,都道府県名,団体名,財政力指数,経常収支比率,実質公債費比率"
+    with pytest.raises(SourceError, match="No row says which fiscal year"):
+        read(written(tmp_path / "a.csv", [head, "いつか,北海道,札幌市,1,2,3"]))
+
+
+def test_a_file_that_breaks_off_within_its_last_row_is_refused(tmp_path: Path) -> None:
+    path = ssdse(tmp_path, 2023)
+    whole = gzip.decompress(path.read_bytes())
+    cut = tmp_path / "SSDSE-A-2023.csv"
+    cut.write_bytes(whole[: whole.rindex(b",")])
+    with pytest.raises(SourceError, match="breaks off in its last row, after 6 of 7 cells"):
+        read(cut)
+
+
+def test_a_broken_byte_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("団体コード\n札幌".encode("cp932") + b"\x85\x20\n")
+    with pytest.raises(SourceError, match="no text") as caught:
+        read(path)
+    assert "cp932 up to line 2" in str(caught.value)
 
 
 def test_another_layout_is_told_with_the_nearest_and_what_is_missing(tmp_path: Path) -> None:

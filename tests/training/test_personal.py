@@ -32,10 +32,10 @@ def what(values: list[object], name: str = "x.y", ids: pd.Series = IDS) -> list[
     [
         (["taro@example.co.jp", None], "e-mail addresses"),
         (["窓口", "連絡先：ｔａｒｏ＠ｅｘａｍｐｌｅ．ｊｐ（本庁）"], "e-mail addresses"),
-        (["03-1234-5678", "０９０−１２３４−５６７８".replace("−", "-")], "telephone numbers"),
+        (["03-1234-5678", "０９０−１２３４−５６７８"], "telephone numbers"),
         (["09012345678", "0312345678"], "telephone numbers"),
         (["+81 3-1234-5678", "+1 415 555 0100"], "telephone numbers"),
-        (["(03) 1234-5678".replace("(03)", "03"), "不明"], "telephone numbers"),
+        (["(03) 1234-5678", "不明"], "telephone numbers"),
         (list(PEOPLE), "a name for nearly each entity"),
     ],
 )
@@ -56,6 +56,7 @@ def test_a_column_that_says_so_is_found(name: str) -> None:
         ["mail", "phone", "visit"],
         ["東京都", "大阪府", "北海道"],
         ["2024-01-15", "2024-02-15"],
+        ["01-15-2024", "02-15-2024"],
         ["150-0001", "060-0042"],  # postal codes
         ["01100", "13101", "47201"],
         [f"{i:010d}" for i in range(MANY)],  # numbers filled up with zeros

@@ -10,7 +10,7 @@ import pandas as pd
 
 from salesml.errors import ConfigError
 from salesml.municipal.codes import PREFECTURES, code_digits, name_key
-from salesml.municipal.register import Former, Register, read_successions
+from salesml.municipal.register import MERGED, Former, Register, read_successions
 
 __all__ = ["find_municipality"]
 
@@ -36,8 +36,9 @@ def find_municipality(who: pd.DataFrame, text: str) -> str:
         return found.municipality_id
     several = _alike(who, text) if digits is None else []
     near = [] if several else _near(who, digits or text, by_code=digits is not None)
+    why = f"{MERGED} {found.detail}" if found.reason == MERGED else found.reason
     raise ConfigError(
-        f"No one municipality is meant by '{text}': {found.reason}.",
+        f"No one municipality is meant by '{text}': {why}.",
         received="; ".join(several or near) or text,
         where="CODE",
         fix="Give the code of one of these."

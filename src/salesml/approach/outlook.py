@@ -14,7 +14,7 @@ from salesml.approach.stages import Stage
 from salesml.config import Project, TaskConfig, Words
 from salesml.engine import literal
 from salesml.explanation import scores
-from salesml.features import compute_set, load_feature_sets, with_links
+from salesml.features import FeatureSet, compute_set, load_feature_sets, with_links
 from salesml.labels import panel_dates, population
 from salesml.municipal.budget_year import stage_on
 from salesml.municipal.settings import MunicipalConfig
@@ -73,7 +73,9 @@ def stage_views(
     """By municipality ``{stage, ja, en, on, probability, score}`` of each of *stages*, in order.
 
     Each is asked about on the first day of the stage (the present one on *as_of*), with what was
-    known before *as_of*: only the calendar moves on.
+    known before *as_of*. Only what hangs on the date and on states (the budget calendar, windows of
+    subsidies) moves on: what happened stays as fresh as it is, or a later stage would look worse
+    for the contacts that nobody can have had yet.
     """
     asked = population(con, project, store_of(project), task, as_of)
     if asked.empty:
@@ -82,8 +84,19 @@ def stage_views(
     spine = pd.concat([asked.assign(as_of=date) for date in dates], ignore_index=True)
     seen = _KnownStore(project, as_of)
     sets = load_feature_sets(project.features, task.entity, task.features)
-    values = [compute_set(con, project, seen, each, with_links(spine, each)) for each in sets]
+    values = []
+    for each in sets:
+        if _moves_on(project, each):
+            values.append(compute_set(con, project, seen, each, with_links(spine, each)))
+        else:
+            now = compute_set(con, project, seen, each, with_links(asked, each))
+            values.append(pd.concat([now] * len(dates), ignore_index=True))
     return _told(spine, pd.concat(values, axis=1), model, dates)
+
+
+def _moves_on(project: Project, feature_set: FeatureSet) -> bool:
+    """Whether *feature_set* reads no events, so that another date alone changes what it says."""
+    return all(project.sources[read.source].kind == "state" for read in feature_set.reads.values())
 
 
 def _told(
@@ -102,10 +115,6 @@ def _told(
             {**entry, "probability": float(chance), "score": int(points)}
         )
     return found
-
-
-def _store(project: Project) -> Store:
-    return Store(project.var / "data", project.settings.buckets)
 
 
 class _KnownStore(Store):

@@ -16,9 +16,9 @@ from salesml.approach.rows import plan_rows
 from salesml.approach.stages import Stage, calendar_from, stages_from
 from salesml.config import Project, TaskConfig, Words
 from salesml.engine import connect
-from salesml.errors import ConfigError, ModelError, suggest
+from salesml.errors import ConfigError, suggest
 from salesml.municipal.settings import MunicipalConfig, load_municipal
-from salesml.run import Run, registry_of
+from salesml.run import Run, version_of
 from salesml.scorebook import ScoreBook
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def plan(given: Run | Project, task: TaskConfig, as_of: dt.date, *, outlook: boo
         rows = plan_rows(known, settings, scored, stages[0])
         views, note = dict[str, Any](), None
         if outlook:
-            version = _version(project, task, str(meta["model_version"]))
+            version = version_of(project, task.name, str(meta["model_version"]))
             views, note = _views(con, project, task, version, settings, stages, as_of)
     rows["outlook"] = pd.Series([views.get(code) for code in rows[ID]], dtype=object)
     ranked_by: Literal["expected_value", "score"] = (
@@ -149,18 +149,6 @@ def _views(
     if len(asked) == 1:
         return {}, note
     return stage_views(con, project, task, version.load(), asked, as_of), note
-
-
-def _version(project: Project, task: TaskConfig, number: str) -> Version:
-    """The model that scored; raises ModelError where it is gone."""
-    for version in registry_of(project).versions(task.name):
-        if str(version.version) == number:
-            return version
-    raise ModelError(
-        f"The model that scored, version {number} of {task.name}, is not in the registry.",
-        where=str(project.var / "mlflow.db"),
-        fix="Score the date again with `salesml nightly`.",
-    )
 
 
 def _ranked(rows: pd.DataFrame, by: str) -> pd.DataFrame:

@@ -205,9 +205,11 @@ class TextFile:
         if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16"
         sample = block.rpartition(b"\n")[0] or block
-        if _decoded(sample, "utf-8") is not None:
+        # a line longer than the sample may be cut within a letter
+        cut = sample is block and len(block) == _SAMPLE
+        if _decoded(sample, "utf-8", cut=cut) is not None:
             return "utf-8"
-        japanese = {name: _decoded(sample, name) for name in ("cp932", "euc_jp")}
+        japanese = {name: _decoded(sample, name, cut=cut) for name in ("cp932", "euc_jp")}
         noise = {n: _half_width(text) for n, text in japanese.items() if text is not None}
         if noise:
             return min(noise, key=lambda name: noise[name])
@@ -230,9 +232,9 @@ def _records(lines: io.TextIOWrapper, separator: str) -> Iterator[tuple[int, lis
         raise csv.Error(begin, error) from None
 
 
-def _decoded(sample: bytes, encoding: str) -> str | None:
+def _decoded(sample: bytes, encoding: str, *, cut: bool = False) -> str | None:
     with contextlib.suppress(UnicodeError):
-        return sample.decode(encoding)
+        return codecs.getincrementaldecoder(encoding)().decode(sample, final=not cut)
     return None
 
 

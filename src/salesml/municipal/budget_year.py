@@ -15,13 +15,10 @@ from salesml.municipal.settings import MunicipalConfig, StageConfig
 __all__ = [
     "Deadline",
     "Period",
-    "assembly_on",
     "budget_calendar",
     "deadlines",
-    "fiscal_year",
     "last_rotation",
     "next_assembly",
-    "next_deadline",
     "next_stage",
     "next_supplementary",
     "parallel_on",
@@ -71,11 +68,6 @@ class Deadline:
     period: Period
 
 
-def fiscal_year(settings: MunicipalConfig, date: dt.date) -> int:
-    """The calendar year in which the budget year of *date* began."""
-    return date.year - (date < settings.year_start.in_year(date.year))
-
-
 def stage_on(settings: MunicipalConfig, date: dt.date) -> Period:
     """The stage of next year's budget on *date*."""
     return next(period for period in _near(_stages(settings), "stage", date) if date in period)
@@ -84,11 +76,6 @@ def stage_on(settings: MunicipalConfig, date: dt.date) -> Period:
 def parallel_on(settings: MunicipalConfig, date: dt.date) -> list[Period]:
     """The parallel stages on *date*: this year's budget is executed meanwhile."""
     return [period for period in _near(_parallel(settings), "execution", date) if date in period]
-
-
-def assembly_on(settings: MunicipalConfig, date: dt.date) -> Period | None:
-    """The session in which the assembly commonly is on *date*."""
-    return next((p for p in _near(settings.assembly, "assembly", date) if date in p), None)
 
 
 def next_stage(settings: MunicipalConfig, date: dt.date) -> Period:
@@ -121,11 +108,6 @@ def deadlines(settings: MunicipalConfig, date: dt.date) -> list[Deadline]:
     stage, window = stage_on(settings, date), next_supplementary(settings, date)
     found = [_end_of(stage, settings.stages[stage.name]), _before(window)]
     return sorted(found, key=lambda deadline: deadline.on)
-
-
-def next_deadline(settings: MunicipalConfig, date: dt.date) -> Deadline:
-    """The next of `deadlines`."""
-    return deadlines(settings, date)[0]
 
 
 def budget_calendar(settings: MunicipalConfig) -> pd.DataFrame:

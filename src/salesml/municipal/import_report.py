@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from salesml.municipal.tables import known_at
 __all__ = ["FileReport", "ImportReport", "file_report", "summed"]
 
 _YEARLY = ("statistics", "finance")
+_OF_ALL = (*_YEARLY, "card_uptake")
+_MOST = 0.9  # mergers since explain that some of an old edition are none of today's
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,12 @@ def file_report(
     joined: Sequence[Joined],
     replaced: int,
     settings: MunicipalConfig,
+    municipalities: int = 0,
 ) -> FileReport:
-    """What came of the file at *path*: its *parts*, and how those of tables *joined*."""
+    """What came of the file at *path*: its *parts*, and how those of tables *joined*.
+
+    An edition that has few of the *municipalities* there are is noted: it may have been cut off.
+    """
     config = settings.publication
     dates = [known_at(one.part.table, one.frame, config) for one in joined if len(one.frame)]
     rows = sum(len(part.frame) for part in parts)
@@ -98,7 +104,10 @@ def file_report(
         rows=rows,
         joined=sum(len(one.frame) for one in joined) if joined else rows,
         unjoined=summed(one for part in joined for one in part.unjoined),
-        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        notes=(
+            *dict.fromkeys(note for part in parts for note in part.notes),
+            *_incomplete(joined, municipalities),
+        ),
         by=_found_by(joined),
         summaries=sum(one.summaries for one in joined),
         repeated=sum(one.repeated for one in joined),
@@ -106,6 +115,16 @@ def file_report(
         known_from=min(d.min() for d in dates).date() if dates else None,
         known_until=max(d.max() for d in dates).date() if dates else None,
     )
+
+
+def _incomplete(joined: Sequence[Joined], municipalities: int) -> Iterator[str]:
+    few = [
+        f"{one.part.edition} ({len(one.frame):,})"
+        for one in joined
+        if one.part.table in _OF_ALL and len(one.frame) < _MOST * municipalities
+    ]
+    if few:
+        yield f"fewer than {_MOST:.0%} of {municipalities:,} municipalities: {', '.join(few)}"
 
 
 def _found_by(joined: Sequence[Joined]) -> Counter[str]:

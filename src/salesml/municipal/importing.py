@@ -82,22 +82,29 @@ def import_files(
         reads = list(_read_all(files, parts, report.problems, tell))
         joined = _write_published(parts, settings, folder, report, tell)
         _write_unjoined(joined.values(), report.unjoined_csv)
-    report.files = [_told(read, joined, settings) for read in reads]
+    many = report.municipalities
+    report.files = [_told(read, joined, settings, many) for read in reads]
     return report
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold the lock of the imports into *folder*; the system frees it when the process dies."""
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / "import.lock")
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         raise LockedError(
             "Another import into this project is under way.",
             where=str(folder / "import.lock"),
             fix="Wait until it ends; the lock of an import that died is free at once.",
+        ) from None
+    except OSError as error:
+        raise SourceError(
+            f"Nothing can be written where imports go: {error.strerror}.",
+            where=str(folder),
+            fix="Make it a folder that may be written to.",
         ) from None
     try:
         yield
@@ -191,10 +198,15 @@ def _write(name: str, frame: pd.DataFrame, folder: Path, report: ImportReport) -
 
 
 def _told(
-    read: _Read, joined: Mapping[tuple[str, str], Joined], settings: MunicipalConfig
+    read: _Read,
+    joined: Mapping[tuple[str, str], Joined],
+    settings: MunicipalConfig,
+    municipalities: int,
 ) -> FileReport:
     found = [joined[key] for part in read.parts if (key := (part.table, part.edition)) in joined]
-    return file_report(read.path, read.layout, read.parts, found, read.replaced, settings)
+    return file_report(
+        read.path, read.layout, read.parts, found, read.replaced, settings, municipalities
+    )
 
 
 def _write_unjoined(joined: Iterable[Joined], path: Path) -> None:

@@ -69,6 +69,8 @@ def _growth(statistics: pd.DataFrame, until: pd.Timestamp) -> pd.Series:
     """Population over that of some editions before."""
     known = statistics[statistics["known_at"] <= until]
     counts = known.pivot_table(index=_ID, columns="edition", values="population")
+    if counts.empty:
+        return pd.Series(dtype="float64")
     before = counts.columns[max(0, len(counts.columns) - 1 - _YEARS)]
     return counts.iloc[:, -1] / counts[before] - 1
 
@@ -83,6 +85,8 @@ def standardised(traits: pd.DataFrame, settings: PeersConfig) -> pd.DataFrame:
 
 def _alike(tables: Tables, settings: PeersConfig, date: pd.Timestamp) -> pd.DataFrame:
     places = standardised(traits_of(tables, settings, date), settings)
+    if len(places) < 2:
+        return pd.DataFrame(columns=_PEERS)
     weights = [trait.weight for trait in settings.traits.values()]
     points = np.column_stack([places.to_numpy() * weights, _classes(tables, settings, places)])
     found = _nearest(points, settings.count, metric="euclidean")

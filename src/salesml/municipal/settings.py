@@ -141,6 +141,8 @@ def _one_after_another(stages: dict[str, StageConfig]) -> dict[str, StageConfig]
     if not row:
         raise ValueError("one stage at least must not be parallel")
     for (name, stage), (following, after) in zip(row, [*row[1:], row[0]], strict=True):
+        if stage.end == (2, 28):
+            raise ValueError(f"'{name}' ends on 02-28: write 02-29, the last day of February")
         if _day_after(stage.end) != after.start:
             raise ValueError(
                 f"'{name}' ends on {stage.end}, so '{following}' must begin on "

@@ -21,8 +21,10 @@ MOSTLY = 0.9
 PHONES = 0.5  # of the texts: a column of codes holds one that looks like a number by chance
 
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2012\u2013\u2014\u2015\u2212"), "-")
 _PHONE = re.compile(
-    r"(?:\+81[- ]?\(?0?\)?|0)[1-9]\d{0,3}[-() ]+\d{1,4}[-) ]+\d{3,4}"  # 03-1234-5678
+    r"(?!\d\d-\d\d-(?:19|20)\d\d$)"  # 01-31-2024 is a date
+    r"(?:\+81[- ]?\(?0?\)?|\(?0)[1-9]\d{0,3}[-() ]+\d{1,4}[-) ]+\d{3,4}"  # 03-1234-5678
     r"|\+\d{1,3}[- ]?\d[\d -]{6,12}\d"  # +1 415 555 0100
     r"|0[5789]0\d{8}|0[1-9]\d{8}"  # 09012345678, 0312345678
 )
@@ -112,9 +114,10 @@ def _names(name: str, once: pd.Series[Any]) -> Personal | None:
 
 
 def _texts(values: pd.Series[Any]) -> list[str]:
-    """The different texts of *values*, full width as half width, in the order they come."""
+    """The different texts of *values*, full width as half width, any dash as a hyphen, in order."""
     texts = (value[:LONGEST] for value in values.unique() if isinstance(value, str))
-    return [text for text in (unicodedata.normalize("NFKC", t).strip() for t in texts) if text]
+    plain = (unicodedata.normalize("NFKC", text).translate(_DASHES).strip() for text in texts)
+    return [text for text in plain if text]
 
 
 def _masked(text: str) -> str:

@@ -7,7 +7,7 @@ import re
 import pandas as pd
 
 from salesml.errors import SourceError
-from salesml.municipal.published.layout import Layout, Part, numbers, place_columns
+from salesml.municipal.published.layout import Layout, Part, place_columns, years
 from salesml.municipal.published.sheet import Sheet
 
 __all__ = ["LIST", "PLATEAU"]
@@ -19,17 +19,20 @@ _WARD_CODES = tuple(f"{code}" for code in range(13101, 13124))
 
 def _read_plateau(sheet: Sheet, header: int) -> list[Part]:
     frame = place_columns(PLATEAU, sheet, header)
-    years, _ = numbers(frame["fiscal_year"])
+    year, bad = years(frame["fiscal_year"])
     codes = frame["dataset_id"].str.extract(_CODE)[0]
-    listed = pd.DataFrame({"code": codes, "fiscal_year": years}).dropna()
+    listed = pd.DataFrame({"code": codes, "fiscal_year": year}).dropna()
     # one dataset covers Tokyo's 23 wards and has no code of a municipality
-    covered = frame["dataset_id"].str.startswith(_WARDS) & years.notna()
+    covered = frame["dataset_id"].str.startswith(_WARDS) & year.notna()
     wards = [
-        pd.DataFrame({"code": _WARD_CODES, "fiscal_year": year}) for year in set(years[covered])
+        pd.DataFrame({"code": _WARD_CODES, "fiscal_year": each}) for each in set(year[covered])
     ]
     first = _first_years(pd.concat([listed, *wards]).assign(programme="plateau"))
     others = sorted(set(frame["dataset_id"][codes.isna() & ~covered]))
-    notes = tuple(f"{name}: the dataset of no municipality, left out" for name in others)
+    notes = (
+        *_no_years(bad),
+        *(f"{name}: the dataset of no municipality, left out" for name in others),
+    )
     return [Part("adoptions", "plateau", first, notes)]
 
 
@@ -49,13 +52,23 @@ def _read_list(sheet: Sheet, header: int) -> list[Part]:
             where=str(sheet.path),
             fix="Add a column municipality_id (or 団体コード), or prefecture and name.",
         )
-    years, bad = numbers(frame["fiscal_year"])
-    notes = (f"no years and left out: {', '.join(bad[:5])}",) if bad else ()
-    usable = frame.assign(fiscal_year=years)[years.notna() & (frame["programme"] != "")]
+    year, bad = years(frame["fiscal_year"])
+    usable = frame.assign(fiscal_year=year)[year.notna() & (frame["programme"] != "")]
+    if usable.empty:
+        raise SourceError(
+            "No row of the list says which programme was adopted in which fiscal year.",
+            received=", ".join(bad[:5]) or "no rows with a programme",
+            where=str(sheet.path),
+            fix="Fill in the programme, and years such as 2023 or 令和5年度.",
+        )
     return [
-        Part("adoptions", str(programme), _first_years(rows), notes)
+        Part("adoptions", str(programme), _first_years(rows), _no_years(bad))
         for programme, rows in usable.groupby("programme")
     ]
+
+
+def _no_years(bad: list[str]) -> tuple[str, ...]:
+    return (f"no years and left out: {', '.join(bad[:5])}",) if bad else ()
 
 
 PLATEAU = Layout(

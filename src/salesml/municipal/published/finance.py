@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
-from salesml.municipal.published.layout import Layout, Part, fiscal_year, numbers, place_columns
+from salesml.errors import SourceError
+from salesml.municipal.published.layout import (
+    Layout,
+    Part,
+    fiscal_year,
+    numbers,
+    place_columns,
+    years,
+)
 from salesml.municipal.published.sheet import Sheet
 
 __all__ = ["COMBINED", "LAYOUT"]
@@ -33,12 +43,20 @@ def _read_year(sheet: Sheet, header: int) -> list[Part]:
 
 def _read_combined(sheet: Sheet, header: int) -> list[Part]:
     frame = place_columns(COMBINED, sheet, header)
-    years, _ = numbers(frame.pop("fiscal_year"))
-    return [_part(rows, int(float(str(year)))) for year, rows in frame.groupby(years)]
+    year, bad = years(frame.pop("fiscal_year"))
+    if year.isna().all():
+        raise SourceError(
+            "No row says which fiscal year it is of.",
+            received=", ".join(bad[:5]),
+            where=str(sheet.path),
+            fix="Fill the column 年度 with years such as 2021 or 令和3年度.",
+        )
+    notes = [f"no years and left out: {', '.join(bad[:5])}"] if bad else []
+    return [_part(rows, int(float(str(each))), notes) for each, rows in frame.groupby(year)]
 
 
-def _part(frame: pd.DataFrame, year: int) -> Part:
-    notes = []
+def _part(frame: pd.DataFrame, year: int, notes: Sequence[str] = ()) -> Part:
+    notes = [*notes]
     kept = frame[[c for c in ("code", "prefecture", "name") if c in frame]].copy()
     for name in FIGURES:
         if name not in frame:

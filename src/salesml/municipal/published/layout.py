@@ -15,10 +15,14 @@ import pandas as pd
 from salesml.errors import SourceError
 from salesml.municipal.published.sheet import Sheet
 
-__all__ = ["Layout", "Part", "dates", "fiscal_year", "numbers", "place_columns"]
+__all__ = ["Layout", "Part", "dates", "fiscal_year", "numbers", "place_columns", "years"]
 
 _ERAS = {"昭和": 1925, "平成": 1988, "令和": 2018, "S": 1925, "H": 1988, "R": 2018}
 _ERA_YEAR = re.compile(r"(?P<era>昭和|平成|令和)(?P<year>元|\d{1,2})年")
+_CELL_YEAR = re.compile(
+    r"(?P<era>昭和|平成|令和|[SHR])?(?P<year>元|\d{1,4})(?:\.0+)?(?:年度?)?", re.I
+)
+_YEARS = range(1950, 2100)  # a number beyond is no year
 _FISCAL_YEAR = re.compile(r"(?P<era>昭和|平成|令和|(?=20))(?P<year>元|\d{1,2}|20\d\d)年度")
 _FILE_YEAR = re.compile(
     r"(?P<era>(?<![A-Z])[SHR](?=\d{1,2}(?!\d))|(?:FY|(?<!\d))(?=(?:19|20)\d\d(?!\d)))(?P<year>\d+)",
@@ -101,6 +105,19 @@ def _number(text: str) -> float | None:
     with contextlib.suppress(ValueError):
         return math.nan if plain in _NONE else float(re.sub(r"^[△▲]", "-", plain))
     return None
+
+
+def years(texts: pd.Series) -> tuple[pd.Series, list[str]]:
+    """*texts* (2023, 2023年度, 令和5年度, R5) as doubles, and the cells that say another thing."""
+    distinct = {text: _cell_year(str(text)) for text in texts.unique()}
+    bad = (str(text).strip() for text, year in distinct.items() if year is None)
+    return texts.map(distinct).astype("float64"), sorted(set(bad) - _NONE)
+
+
+def _cell_year(text: str) -> int | None:
+    match = _CELL_YEAR.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    year = _year(match["era"] or "", match["year"]) if match else 0
+    return year if year in _YEARS else None
 
 
 def dates(texts: pd.Series) -> tuple[pd.Series, list[str]]:

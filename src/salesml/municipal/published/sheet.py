@@ -54,12 +54,11 @@ class Sheet:
             )
         encoding = TextFile(self.path).guess()
         if encoding is None or (b"\0" in content[:4096] and encoding != "utf-16"):
-            raise self._no_text(f"{len(content):,} bytes")
+            raise self._no_text(_where_not_cp932(content) or f"{len(content):,} bytes")
         try:
             return content.decode("utf-8-sig" if encoding == "utf-8" else encoding)
         except UnicodeDecodeError as error:
-            line = content[: error.start].count(b"\n") + 1
-            raise self._no_text(f"{encoding} up to line {line}, and no more from there") from None
+            raise self._no_text(_until(content, encoding, error)) from None
 
     def _no_text(self, received: str) -> SourceError:
         return SourceError(
@@ -77,7 +76,7 @@ class Sheet:
             io.StringIO(self.text, newline=""), delimiter=self._separator(), strict=True
         )
         try:
-            rows = [row for row in reader if any(row)]
+            rows = [row for row in reader if any(map(str.strip, row))]
         except csv.Error as error:
             raise SourceError(
                 f"The file is no proper CSV: {error}.",
@@ -100,9 +99,11 @@ class Sheet:
     def table(self, columns: Sequence[str], start: int) -> pd.DataFrame:
         """The rows from number *start* on as texts, under *columns*; short rows are filled up.
 
-        Raises SourceError for a row with more cells than there are columns.
+        Raises SourceError for a row with more cells than there are columns, and for a file that
+        breaks off within its last row.
         """
         width = len(columns)
+        self._require_end(width, start)
         body = [[*row[:width], *[""] * (width - len(row))] for row in self.rows[start:]]
         for row in self.rows[start:]:
             if any(row[width:]):
@@ -113,6 +114,17 @@ class Sheet:
                     fix="Quote the cells that hold a comma, such as numbers like 1,234.",
                 )
         return pd.DataFrame(body, columns=list(columns), dtype=object)
+
+    def _require_end(self, width: int, start: int) -> None:
+        last = self.rows[-1]
+        # a footnote may be the last line as well, but has one cell
+        if len(self.rows) > start and 1 < len(last) < width and self.text[-1] not in "\r\n":
+            raise SourceError(
+                f"The file breaks off in its last row, after {len(last)} of {width} cells.",
+                received=",".join(last)[:200],
+                where=str(self.path),
+                fix="Get it again, or take out the last row.",
+            )
 
     def _separator(self) -> str:
         """What the first line is separated by; where by nothing, the beginning of the file."""
@@ -130,3 +142,19 @@ class Sheet:
                 where=str(self.path),
                 fix="Copy it or get it again.",
             ) from None
+
+
+def _where_not_cp932(content: bytes) -> str:
+    """Where a text of the ministries' usual encoding has a byte that is broken; empty for none."""
+    if b"\0" in content:
+        return ""
+    try:
+        content.decode("cp932")
+    except UnicodeDecodeError as error:
+        return _until(content, "cp932", error)
+    return ""
+
+
+def _until(content: bytes, encoding: str, error: UnicodeDecodeError) -> str:
+    line = content[: error.start].count(b"\n") + 1
+    return f"{encoding} up to line {line}, and no more from there"

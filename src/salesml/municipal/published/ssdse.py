@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import pandas as pd
 
@@ -143,17 +144,29 @@ def _read(sheet: Sheet, header: int) -> list[Part]:
     codes, years = sheet.heads[header], sheet.heads[header + 1]
     places = {n: code for n, code in enumerate(codes) if _CODE.fullmatch(code)}
     raw = sheet.table([str(n) for n in range(len(codes))], header + 3)
-    frame = raw[["0", "1", "2"]].set_axis(["code", "prefecture", "name"], axis=1)
+    named = {role: _place(codes, role) for role in ("prefecture", "name")}
+    code = _code_column(codes, {*places, *named.values()})
+    named |= {} if code is None else {"code": code}
+    frame = pd.DataFrame({role: raw[str(place)] for role, place in named.items()})
     columns, notes = {}, []
-    for place, code in places.items():
-        columns[_NAME_OF.get(code, code.lower())], bad = numbers(raw[str(place)])
+    for place, indicator in places.items():
+        columns[_NAME_OF.get(indicator, indicator.lower())], bad = numbers(raw[str(place)])
         if bad:
-            notes.append(f"{code}: no numbers and left empty: {', '.join(bad[:5])}")
+            notes.append(f"{indicator}: no numbers and left empty: {', '.join(bad[:5])}")
     data_year = _newest([years[place] for place in places if place < len(years)], sheet)
     values = pd.DataFrame(columns).assign(data_year=float(data_year))
-    edition = _edition(sheet, codes[0], data_year)
+    edition = _edition(sheet, "" if code is None else codes[code], data_year)
     frame = pd.concat([frame, values], axis=1).assign(edition=edition)
     return [Part("statistics", str(edition), frame, tuple(notes))]
+
+
+def _place(codes: list[str], role: str) -> int:
+    return min(codes.index(cell) for cell in LAYOUT.columns[role] if cell in codes)
+
+
+def _code_column(codes: list[str], taken: Collection[int]) -> int | None:
+    """The first column that is none of those *taken*; its head differs from edition to edition."""
+    return next((n for n, cell in enumerate(codes) if cell and n not in taken), None)
 
 
 def _newest(years: list[str], sheet: Sheet) -> int:
@@ -168,9 +181,9 @@ def _newest(years: list[str], sheet: Sheet) -> int:
     return max(found)
 
 
-def _edition(sheet: Sheet, first_cell: str, data_year: int) -> int:
-    """The edition: of the first cell (SSDSE-A-2021), else of the file's name, else by the data."""
-    for text in (first_cell, sheet.name):
+def _edition(sheet: Sheet, code_head: str, data_year: int) -> int:
+    """The edition: of the codes' head (SSDSE-A-2021), else of the file's name, else by the data."""
+    for text in (code_head, sheet.name):
         if match := re.search(r"SSDSE-?A?-?(20\d\d)", text, re.I):
             return int(match[1])
     return data_year + _NEWEST_YEAR_BEFORE_EDITION
