@@ -252,7 +252,8 @@ def test_the_anchor_is_one_of_the_sources(con: duckdb.DuckDBPyConnection, tmp_pa
         ("activites", "nor a source. Did you mean 'activities'?"),
         (
             "mnth",
-            "is neither 'month', 'week', a number of days, nor a source. Did you mean 'month'",
+            "is neither 'year', 'month', 'week', a number of days, nor a source. Did you mean "
+            "'month'",
         ),
         ("accounts", "a source of state, whose rows change but do not happen; name one of events"),
     ],

@@ -224,6 +224,7 @@ def test_a_dry_run_shows_changes_and_writes_none(own_root: Path) -> None:
 
 
 def test_the_next_night_writes_only_what_changed(own_root: Path) -> None:
+    _keep_only(own_root, "churn", "municipal_adoption")
     day = FIRST + dt.timedelta(2)
     night = nightly("sample", day, root=own_root, now=NOW)
     assert all(task.trained is None for task in night.tasks)
