@@ -16,7 +16,7 @@ endif
 	@$(BIN)/python -m flows.nightly -p $(PROJECT) $(if $(AS_OF),--as-of $(AS_OF))
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

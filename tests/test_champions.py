@@ -20,8 +20,6 @@ from salesml.run import Run, open_run
 from salesml.scoring import ScoreBook
 from salesml.training import Decision
 
-pytestmark = pytest.mark.xdist_group("tiny")
-
 TASK = "configs/tiny/tasks/away.yml"
 LATER = dt.datetime(2025, 6, 1, 2, 0, tzinfo=dt.UTC)
 APRIL = dt.date(2025, 4, 3)  # 33 days after the champion was trained

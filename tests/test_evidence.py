@@ -18,8 +18,6 @@ from salesml.pipeline import read_sources
 from salesml.run import open_run
 from salesml.scorebook import ScoreBook, keep_inputs
 
-pytestmark = pytest.mark.xdist_group("tiny")
-
 
 @pytest.fixture
 def own(tiny_night: Path, tmp_path: Path) -> Path:

@@ -16,8 +16,6 @@ from salesml.errors import ConfigError, IncompleteError, LabelError, SalesmlErro
 from salesml.pipeline import nightly
 from salesml.scoring import ScoreBook
 
-pytestmark = pytest.mark.xdist_group("tiny")
-
 TASKS = "configs/tiny/tasks"
 
 

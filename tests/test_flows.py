@@ -22,8 +22,6 @@ from salesml.errors import ConfigError, DataQualityError, LockedError, SourceErr
 from salesml.pipeline import NightlyResult
 from salesml.run import Run, open_run
 
-pytestmark = pytest.mark.xdist_group("flows")
-
 
 class Flows:
     """The modules of ``flows/``."""

@@ -19,8 +19,6 @@ from salesml.pipeline import nightly
 from salesml.scoring import ScoreBook
 from salesml.store import Store
 
-pytestmark = pytest.mark.xdist_group("tiny")
-
 # kills its process in the n-th call of a function; the file just written, if any, is cut in half
 DYING = """
 import datetime as dt, importlib, os, signal, sys

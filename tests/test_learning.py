@@ -16,8 +16,6 @@ from salesml.pipeline import read_sources
 from salesml.run import open_run
 from salesml.training import TrainingData, train
 
-pytestmark = pytest.mark.xdist_group("tiny")
-
 TASK = "configs/tiny/tasks/away.yml"
 
 

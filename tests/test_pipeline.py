@@ -30,8 +30,6 @@ from salesml.pipeline import export_rows, nightly, read_sources
 from salesml.run import open_run
 from salesml.scoring import ScoreBook
 
-pytestmark = pytest.mark.xdist_group("tiny")
-
 SOURCES, TASK = "configs/tiny/sources.yml", "configs/tiny/tasks/away.yml"
 
 

@@ -19,8 +19,6 @@ from salesml.pipeline import TaskScores, nightly, read_sources, score_task
 from salesml.run import open_run
 from salesml.scoring import BucketReport, ScoreBook, Scorer, executor, merge_unseen, no_scores
 
-pytestmark = pytest.mark.xdist_group("tiny")
-
 MAY, JUNE, JULY = (dt.date(2024, month, 1) for month in (5, 6, 7))
 REASON = {"concept": "visits", "points": 10, "text_ja": "来訪", "text_en": "Visits"}
 

@@ -17,7 +17,6 @@ from salesml.pipeline import nightly
 from salesml.run import registry_of
 from salesml.scoring import ScoreBook
 
-pytestmark = pytest.mark.xdist_group("tiny")
 TASK = "configs/tiny/tasks/away.yml"
 VISITS = "select account_id, happened_at, '来訪' as ja, 'Visit' as en from activities"
 

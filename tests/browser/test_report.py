@@ -13,7 +13,6 @@ from tests.browser.conftest import HOSTILE, Open
 from tests.report.runs import NOW
 from tests.report.samples import AS_OF, project
 
-pytestmark = pytest.mark.xdist_group("browser")
 PHONE = {"width": 360, "height": 740}
 
 

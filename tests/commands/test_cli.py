@@ -13,8 +13,6 @@ from salesml import cli
 from salesml.pipeline import nightly
 from tests.commands.conftest import out, run
 
-pytestmark = pytest.mark.xdist_group("tiny")
-
 PROMISED = [
     "account_id", "as_of", "run_id", "model_version", "probability", "score", "band", "change",
     "expected_value",

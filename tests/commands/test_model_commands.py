@@ -15,8 +15,6 @@ from salesml.errors import LabelError
 from salesml.pipeline import nightly
 from tests.commands.conftest import out, run
 
-pytestmark = pytest.mark.xdist_group("tiny")
-
 
 @pytest.fixture(autouse=True)
 def _wide_terminal(monkeypatch: pytest.MonkeyPatch, _plain_terminal: None) -> None:

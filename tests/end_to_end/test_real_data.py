@@ -40,7 +40,6 @@ def run(workspace: Workspace, real_data: Path) -> object:
     return night
 
 
-@pytest.mark.xdist_group("olist")
 def test_olist_leads_convert_better_than_by_chance(run: object) -> None:
     result, scores, root = run("olist", dt.date(2018, 6, 1))  # type: ignore[operator]
     champion = result.tasks[0].champion
@@ -53,7 +52,6 @@ def test_olist_leads_convert_better_than_by_chance(run: object) -> None:
     assert result.exports[0].written == len(scores)
 
 
-@pytest.mark.xdist_group("cdnow")
 def test_cdnow_customers_who_stay_away_are_found(run: object) -> None:
     result, scores, _ = run("cdnow", dt.date(1998, 3, 15))  # type: ignore[operator]
     champion = result.tasks[0].champion
@@ -62,13 +60,11 @@ def test_cdnow_customers_who_stay_away_are_found(run: object) -> None:
     assert scores["probability"].between(0, 1).all()
 
 
-@pytest.mark.xdist_group("cdnow")
 def test_cdnow_learns_nothing_from_days_after_the_log_ended(run: object) -> None:
     result, _, _ = run("cdnow", dt.date(1998, 9, 1))  # type: ignore[operator]
     assert result.tasks[0].champion.windows["test_to"] <= "1998-04-02"
 
 
-@pytest.mark.xdist_group("maven")
 def test_maven_says_plainly_that_there_is_no_signal(run: object) -> None:
     result, scores, _ = run("maven", dt.date(2017, 10, 1))  # type: ignore[operator]
     champion = result.tasks[0].champion
@@ -80,7 +76,6 @@ def test_maven_says_plainly_that_there_is_no_signal(run: object) -> None:
     assert 0.3 < scores["probability"].mean() < 0.75
 
 
-@pytest.mark.xdist_group("adventureworks")
 def test_adventureworks_customers_are_asked_about_the_day_after_they_order(
     run: object, real_data: Path
 ) -> None:
@@ -96,7 +91,6 @@ def test_adventureworks_customers_are_asked_about_the_day_after_they_order(
     assert scores["probability"].between(0, 1).all()
 
 
-@pytest.mark.xdist_group("adventureworks")
 def test_adventureworks_learns_from_a_row_for_each_order_day(real_data: Path) -> None:
     """The figures of the data's own description, several orders of one day being one row."""
     with pytest.MonkeyPatch.context() as patch:

@@ -32,8 +32,6 @@ from salesml.pipeline import NightlyResult, nightly, open_run, read_sources
 from salesml.scoring import store_of
 from tests.end_to_end.conftest import NOW, Workspace
 
-pytestmark = pytest.mark.xdist_group("sample")
-
 FIRST = dt.date(2026, 6, 1)
 TASKS = ("churn", "lead_conversion", "municipal_adoption", "win")
 ENTITIES = ("account", "lead", "municipality", "opportunity")

@@ -19,8 +19,6 @@ from salesml.mlflow_records import Record
 from salesml.registry import Registry
 from tests.experiment.conftest import write_set
 
-pytestmark = pytest.mark.xdist_group("tiny")
-
 
 @pytest.fixture
 def here(experienced: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
