@@ -100,7 +100,9 @@ def test_directions_expected_are_kept_to(company: Path) -> None:
     model = train(data, horizon_days=30, settings=settings).model
     assert model.monotone == {n: s for n, s in data.expected.items() if n in data.X}
     row = data.X.iloc[[0] * 30].assign(visits_30d=range(30))
-    assert (np.diff(model.predict_proba(row)[:, 1]) <= 1e-12).all()
+    probability = model.predict_proba(row)[:, 1]
+    assert (np.diff(probability) <= 1e-12).all()
+    assert probability[0] > probability[-1]  # a constant would keep to any direction
 
 
 def test_training_leaves_a_card_and_its_tables(company: Path) -> None:

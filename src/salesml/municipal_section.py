@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Mapping
 from typing import Any
 
-from salesml.approach import Plan, Stage, plan
+from salesml.approach import ENTITY, Plan, Stage, plan
 from salesml.config import TaskConfig, Words
 from salesml.errors import SalesmlError
 from salesml.municipal.budget_year import budget_calendar
@@ -26,7 +26,6 @@ from salesml.run import Run
 
 __all__ = ["municipal_of"]
 
-ENTITY = "municipality"
 SHOWN = ("stage", "assembly", "supplementary", "rotation")
 YEAR = dt.timedelta(days=366)
 MOST = 5  # deadlines, programmes or peers of one municipality

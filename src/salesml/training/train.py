@@ -59,10 +59,10 @@ def train(
     Rows are learnt from for the judgement only if their outcome, *horizon_days* long, was known
     on the first test date. *settings* are parameters of `PropensityModel` (time_budget,
     tree_budget, monotone, min_positives, num_threads, random_state); ``monotone: expected`` takes
-    the directions of ``data.expected``. *baseline* names the column
-    that holds the score of a rule: a model that does not clearly beat it is not deployed, the rule
-    is. *capacity* and *value* say how many are contacted and what that comes to; *fairness*
-    between which groups of the segment columns the selection is compared.
+    the directions of ``data.expected``. *baseline* names the column that holds the score of a rule:
+    a model that does not clearly beat it is not deployed, the rule is. *capacity* and *value* say
+    how many are contacted and what that comes to; *fairness* between which groups of the segment
+    columns the selection is compared.
 
     Raises
     ------
