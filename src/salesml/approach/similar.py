@@ -80,7 +80,7 @@ def peer_table(project: Project, text: str, as_of: dt.date, top: int = 10) -> Pe
         as_of=as_of,
         own={ID: code, **{str(k): v for k, v in named.loc[code].items()}},
         rows=rows,
-        traits={**settings.traits},
+        traits={name: trait for name, trait in settings.traits.items()},  # noqa: C416
         values=traits.reindex([code, *rows[ID]]),
         distances=_distances(traits, settings, code, rows[ID].tolist()),
     )
