@@ -2,7 +2,8 @@
 
 :func:`make_sample` writes two SQLite files and a folder. ``crm.sqlite`` is what a company would
 have: accounts, contacts, contracts, product usage, tickets, leads, opportunities with their stage
-history, activities, sales reps, from 2023-04-01 to 2026-06-30, seasonal and messy.
+history, activities, sales reps, results, tasks and a trial of first actions on leads, from
+2023-04-01 to 2026-06-30, seasonal and messy.
 ``truth.sqlite`` is what nobody has: the true probabilities behind cancelling, converting, winning
 and adopting, and their drivers.
 ``published/`` holds what ministries would publish of some 420 invented municipalities, to which the
@@ -17,6 +18,8 @@ fewer would leave too few to learn from. Truths:
 - ``conversion``: per lead, the probability of converting within 60 days, at its creation.
 - ``win``: per opportunity, the probability of winning it at all, at its creation. A model that
   scores an open deal by its stage knows more than that.
+- ``actions``: per lead of the trial and action, the probability of converting within 60 days
+  (:mod:`salesml.sample.trials`).
 - ``municipal``: per town hall and first of a month, the probability of adopting within 365 days
   (:mod:`salesml.sample.municipal`).
 - ``drivers``: effects in log-odds (churn: in the log of the hazard).

@@ -26,6 +26,7 @@ _LOADED = (
     "tickets",
     "opportunity_stage_history",
     "activities",
+    "pipeline_results",
 )
 _ENTERED = ("accounts", "contacts", "leads", "tickets", "activities")
 _BLANKED = {
@@ -37,6 +38,7 @@ _BLANKED = {
     "opportunities": ("expected_close",),
     "opportunity_stage_history": ("expected_close",),
     "activities": ("person", "subject"),
+    "action_trials": ("probability",),
 }
 _WIDENED = {
     "sales_reps": ("name",),
@@ -60,6 +62,9 @@ _WRONG: dict[str, dict[str, tuple[str | int, ...]]] = {
     "opportunities": {"amount": (-1,), "expected_close": ("2024-13-45",)},
     "opportunity_stage_history": {"expected_close": ("2099-12-31", "2024-13-45")},
     "activities": {"happened_at": ("2024-13-45 09:00:00", "2099-01-01 00:00:00")},
+    "pipeline_results": {"applied": (-1,)},
+    "action_trials": {"logged_at": ("2024-13-45 05:00:00",)},
+    "action_tasks": {"created_at": ("2024-13-45 09:00:00",)},
     "municipal_leads": {"expected_amount": (-1,)},
     "municipal_contacts": {"created_at": ("2024-13-45 10:00:00",)},
     "municipal_activities": {"happened_at": ("2024-13-45 09:00:00", "2099-01-01 00:00:00")},

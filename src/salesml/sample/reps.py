@@ -10,7 +10,7 @@ import pandas as pd
 from salesml.sample import names
 from salesml.sample.calendar import Array, stream
 
-__all__ = ["assign", "make_reps"]
+__all__ = ["assign", "make_reps", "with_changes"]
 
 _TEAMS = {
     "IS": "インサイドセールス",
@@ -20,6 +20,8 @@ _TEAMS = {
 }
 # A customer success manager never holds more than 30 accounts.
 _ACCOUNTS_A_REP = {"IS": 50, "FS": 35, "route": 60, "CS": 25}
+# One of each of these roles leaves; who was theirs stays theirs in the CRM.
+_LEFT = {"CS": np.datetime64("2026-04-30"), "IS": np.datetime64("2026-03-31")}
 
 
 def make_reps(accounts: int, seed: int) -> pd.DataFrame:
@@ -50,3 +52,15 @@ def assign(
     staff = reps[reps["role"] == role]
     chosen = rng.integers(0, len(staff), count)
     return staff["rep_id"].to_numpy(object)[chosen], staff["skill"].to_numpy()[chosen]
+
+
+def with_changes(reps: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return *reps* with the manager of each (none for managers) and the day on which some left."""
+    rng = stream(seed, "leavers")
+    heads = reps.sort_values(["skill", "hired_on"], ascending=[False, True], kind="stable")
+    head = reps["role"].map(heads.drop_duplicates("role").set_index("role")["rep_id"])
+    managed = reps["rep_id"] != head
+    left = pd.Series(pd.NaT, index=reps.index, dtype="datetime64[s]")
+    for role, day in _LEFT.items():
+        left[rng.choice(reps.index[(reps["role"] == role) & managed])] = day
+    return reps.assign(manager_id=head.where(managed), left_on=left)

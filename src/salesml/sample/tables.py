@@ -16,7 +16,7 @@ __all__ = ["CRM", "TRUTH", "texts", "write"]
 _SCORES = "salesml_{0}_score:integer salesml_{0}_band:text salesml_{0}_probability:real salesml_{0}_reasons:text salesml_scored_on:date"  # noqa: E501
 _CRM = {
     "sales_reps": "rep_id:text name:text role:text team:text region:text hired_on:date"
-    " skill:integer",
+    " skill:integer manager_id:text left_on:date",
     "accounts": "account_id:text name:text name_kana:text industry:text employees:integer"
     " prefecture:text segment:text owner_id:text annual_revenue:integer created_at:time"
     " updated_at:time " + _SCORES.format("churn"),
@@ -43,6 +43,13 @@ _CRM = {
     "activities": "activity_id:text account_id:text lead_id:text opportunity_id:text"
     " contact_id:text rep_id:text channel:text direction:text kind:text person:text"
     " happened_at:time logged_at:time subject:text",
+    "pipeline_results": "result_id:text account_id:text month:date applied:integer"
+    " attended:integer opportunities:integer loaded_at:time",
+    "action_trials": "trial_id:text entity:text entity_id:text action:text probability:real"
+    " decided_on:date logged_at:time",
+    "action_tasks": "action_id:text entity:text entity_id:text subject:text description:text"
+    " owner_id:text owner:text role:text channel:text priority:text due_on:date value:integer"
+    " status:text done_on:date done_by:text result:text created_at:time updated_at:time",
     "municipal_leads": "municipality_id:text name:text owner_id:text expected_amount:integer"
     " created_at:time updated_at:time " + _SCORES.format("adoption"),
     "municipal_contacts": "contact_id:text municipality_id:text name:text department:text"
@@ -57,10 +64,19 @@ _TRUTH = {
     "conversion": "lead_id:text probability:real converted:integer",
     "win": "opportunity_id:text probability:real won:integer",
     "municipal": "municipality_id:text month:date probability_365d:real adopted_365d:integer",
+    "actions": "entity:text entity_id:text action:text probability:real",
     "drivers": "task:text driver:text effect:real",
 }
 # A CRM keeps the ids of its records unique; what is loaded into it comes twice at times.
-_RECORDS = ("sales_reps", "accounts", "contracts", "leads", "opportunities", "municipal_leads")
+_RECORDS = (
+    "sales_reps",
+    "accounts",
+    "contracts",
+    "leads",
+    "opportunities",
+    "action_tasks",
+    "municipal_leads",
+)
 _SQL_TYPE = {"text": "TEXT", "time": "TEXT", "date": "TEXT", "integer": "INTEGER", "real": "REAL"}
 Spec = dict[str, dict[str, str]]
 

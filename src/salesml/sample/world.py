@@ -14,9 +14,12 @@ from salesml.sample.deals import WIN_DRIVERS, customer_deals, new_deals, starts
 from salesml.sample.leads import LEAD_DRIVERS, make_leads
 from salesml.sample.life import CHURN_DRIVERS, CHURN_HORIZON, Life
 from salesml.sample.municipal import ADOPTION_DRIVERS, Published, make_municipal
-from salesml.sample.reps import assign, make_reps
+from salesml.sample.reps import assign, make_reps, with_changes
+from salesml.sample.results import pipeline_results
 from salesml.sample.stages import opportunities, stage_history
+from salesml.sample.tasks import action_tasks
 from salesml.sample.traces import product_usage, tickets
+from salesml.sample.trials import TRIAL_DRIVERS, lead_trials, trial_truth
 
 __all__ = ["make_world"]
 
@@ -97,7 +100,7 @@ def _converted(leads: pd.DataFrame) -> Array:
 def _drivers() -> pd.DataFrame:
     tasks = {
         "churn": CHURN_DRIVERS,
-        "lead_conversion": LEAD_DRIVERS,
+        "lead_conversion": LEAD_DRIVERS | TRIAL_DRIVERS,
         "win": WIN_DRIVERS,
         "municipal_adoption": ADOPTION_DRIVERS,
     }
@@ -110,6 +113,7 @@ def _truth(leads: pd.DataFrame, deals: pd.DataFrame, customers: pd.DataFrame, li
         "churn": _churn_truth(customers, life),
         "conversion": leads.assign(converted=_converted(leads)),
         "win": deals.assign(won=deals["won"].astype(int)),
+        "actions": trial_truth(leads),
         "drivers": _drivers(),
     }
 
@@ -159,9 +163,10 @@ def _crm(
     rows = contracts(customers, events)
     usage = _of_customers(product_usage(customers, life, seed), customers)
     asked = _of_customers(tickets(life, seed), customers)
+    reached = _of_customers(pipeline_results(customers, life, seed), customers)
     acts = make_activities(accounts, leads, deals, customers, life, changes, contacts, seed)
     return {
-        "sales_reps": reps,
+        "sales_reps": with_changes(reps, seed),
         "accounts": _accounts_table(accounts, rows),
         "contacts": contacts.sort_values("contact_id"),
         "contracts": rows,
@@ -174,4 +179,7 @@ def _crm(
             pd.concat([history, whose], axis=1), "change_id", "S"
         ),
         "activities": acts,
+        "pipeline_results": _numbered(reached, "result_id", "Z"),
+        "action_trials": lead_trials(leads, _converted(leads), seed),
+        "action_tasks": action_tasks(customers, life, reps, seed),
     }
