@@ -10,7 +10,16 @@ import numpy as np
 
 from salesml.training.table import Floats, Ints, Table
 
-__all__ = ["SHAPES", "Basis", "Shape", "Term", "bases_of", "restore_term"]
+__all__ = [
+    "SHAPES",
+    "Basis",
+    "Shape",
+    "Term",
+    "bases_of",
+    "dump_basis",
+    "restore_basis",
+    "restore_term",
+]
 
 WINSOR = (0.01, 0.99)
 MOST_CODES = 50  # rarer levels share the last one
@@ -171,6 +180,22 @@ def bases_of(table: Table, shape: Shape, columns: Sequence[int] | None = None) -
         else NumberBasis(table.matrix[:, j], shape)
         for j in wanted
     ]
+
+
+def dump_basis(basis: Basis) -> dict[str, Any]:
+    """Return what `restore_basis` needs, as JSON holds it."""
+    return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in vars(basis).items()}
+
+
+def restore_basis(stored: dict[str, Any]) -> Basis:
+    """Return the basis that was stored as JSON."""
+    arrays = {k: np.array(v) if isinstance(v, list) else v for k, v in stored.items()}
+    levels = "shares" in stored
+    basis: Basis = LevelBasis.__new__(LevelBasis) if levels else NumberBasis.__new__(NumberBasis)
+    basis.__dict__.update(
+        arrays | {k: tuple(stored[k]) for k in ("hinges", "steps") if k in stored}
+    )
+    return basis
 
 
 def restore_term(stored: dict[str, Any]) -> Term:

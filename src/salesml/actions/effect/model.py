@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Integral
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +23,7 @@ from salesml.actions.effect.inputs import (
 )
 from salesml.actions.effect.nuisance import Trial
 from salesml.actions.effect.overlap import propensities
+from salesml.actions.effect.persistence import read, write
 from salesml.actions.effect.plan import assign, capacities_of, plan, share_of, uniforms
 from salesml.actions.effect.referee import Judged, judge
 from salesml.actions.effect.regression import Features, Reader
@@ -62,6 +64,11 @@ class NextActionModel(BaseEstimator):  # type: ignore[misc]
         cost, net.
     overlap_ : DataFrame, one row an action: rows, share, propensities, how many were clipped and
         how many rows its weights leave.
+    scores_ : DataFrame, one row a row that was learnt from (index: its place in X), with pairs as
+        columns: ("score", action), the doubly robust score under the action, whose mean is its
+        value; ("effect", action), foretold by models that had not seen the row; and
+        ("followed", ""), the score of taking the best of these, cost taken off. A loaded model has
+        none.
     warnings_ : what the reader should know, in sentences.
     feature_names_in_ : names of the columns, in order.
     """
@@ -199,6 +206,24 @@ class NextActionModel(BaseEstimator):  # type: ignore[misc]
         trial = Trial(features, arms, len(self.actions_), y, taken, clusters)
         return evaluate(trial, self._ruling(features), overlap, warnings)
 
+    def save(self, directory: Path) -> None:
+        """Write ``model.json`` and one text file a booster to a new or empty directory.
+
+        Raises
+        ------
+        ModelError
+            If the directory holds files, or actions are neither texts nor whole numbers.
+        """
+        self._require_learnt()
+        write(self, directory)
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Return a saved model; raises ModelError where a file is missing or was changed."""
+        model = cls()
+        read(model, directory)
+        return model
+
     def _learn(
         self, frame: pd.DataFrame, arms: Ints, y: Floats, taken: Floats | None, clusters: Ints
     ) -> None:
@@ -215,7 +240,9 @@ class NextActionModel(BaseEstimator):  # type: ignore[misc]
         warn = self.warnings_.append
         chances, self.overlap_ = propensities(features, arms, self.actions_, fold, logged, warn)
         trial = Trial(features, arms, len(self.actions_), y, chances, clusters)
-        self._conclude(judge(trial, self.costs_, self.random_state), trial)
+        judged = judge(trial, self.costs_, self.random_state)
+        self.scores_ = _told(judged, self.actions_).set_index(rows).sort_index()
+        self._conclude(judged, trial)
 
     def _conclude(self, judged: Judged, trial: Trial) -> None:
         names, count = self.actions_, trial.count
@@ -263,10 +290,13 @@ class NextActionModel(BaseEstimator):  # type: ignore[misc]
         return np.column_stack(widths)
 
     def _read(self, X: Any) -> tuple[Features, pd.Index[Any]]:
-        if not hasattr(self, "effects_"):
-            raise NotLearntError("The model has not learnt yet.", fix="call fit first")
+        self._require_learnt()
         frame = as_frame(X, self.encoder_.names)
         return self.reader_.read(self.encoder_.transform(frame)), frame.index
+
+    def _require_learnt(self) -> None:
+        if not hasattr(self, "effects_"):
+            raise NotLearntError("The model has not learnt yet.", fix="call fit first")
 
     def _check_seed(self) -> None:
         if not (isinstance(self.random_state, Integral) and self.random_state >= 0):
@@ -274,3 +304,9 @@ class NextActionModel(BaseEstimator):  # type: ignore[misc]
                 "The seed must be a whole number of at least 0.",
                 received=f"random_state={self.random_state!r}",
             )
+
+
+def _told(judged: Judged, names: list[Any]) -> pd.DataFrame:
+    parts = {"score": judged.scores, "effect": judged.foretold}
+    columns = {(part, n): v[:, k] for part, v in parts.items() for k, n in enumerate(names)}
+    return pd.DataFrame(columns | {("followed", ""): judged.followed})

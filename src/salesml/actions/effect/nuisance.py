@@ -24,7 +24,7 @@ from salesml.actions.effect.regression import (
 )
 from salesml.training.table import Floats, Ints
 
-__all__ = ["CrossFitted", "OutcomeModels", "Trial", "cross_fit", "dr_scores"]
+__all__ = ["Bounded", "CrossFitted", "OutcomeModels", "Trial", "cross_fit", "dr_scores"]
 
 OUTCOME = Boosting(rounds=60, leaves=8, share=0.01, leaf=20)
 ENOUGH = 500  # rows of an action from which trees are grown
@@ -76,15 +76,16 @@ class OutcomeModels:
         return cls(tuple(tuple(m for models in own for m in models) for own in lists))
 
 
+@dataclass(frozen=True)
 class Bounded:
     """A regression whose answers lie between two ends."""
 
-    def __init__(self, model: Regression, ends: tuple[float, float]) -> None:
-        self._model, self._ends = model, ends
+    model: Regression
+    ends: tuple[float, float]
 
     def predict(self, features: Features) -> Floats:
         """Return shape (n,)."""
-        return np.clip(self._model.predict(features), *self._ends)
+        return np.clip(self.model.predict(features), *self.ends)
 
 
 def _bounded(models: Sequence[Regression], ends: tuple[float, float]) -> tuple[Regression, ...]:

@@ -32,7 +32,8 @@ class Judged:
 
     ``scores`` are doubly robust, shape (n, K). ``nets`` are each action's average effect less its
     extra cost; ``single`` is the best one action for all; ``gain`` is the value of targeting less
-    that of ``single``; intervals are of 95 %.
+    that of ``single``; intervals are of 95 %. ``foretold``, shape (n, K), are effects by models
+    that had not seen the row, and ``followed``, shape (n,), what taking the best came to.
     """
 
     effects: Effects
@@ -43,6 +44,8 @@ class Judged:
     single: int
     gain: Interval
     targets: bool
+    foretold: Floats
+    followed: Floats
 
 
 def judge(trial: Trial, costs: Floats, seed: int) -> Judged:
@@ -59,7 +62,7 @@ def judge(trial: Trial, costs: Floats, seed: int) -> Judged:
     extra = costs - costs[0]
     nets = [Interval(*(end - less for end in a)) for a, less in zip(averages, extra, strict=True)]
     single = best_arm(nets, extra)
-    followed = np.mean([each.followed for each in rounds], axis=0)
+    followed = np.asarray(np.mean([each.followed for each in rounds], axis=0))
     gain = mean_of(followed - (scores[:, single] - costs[single]), trial.clusters)
     ahead = nets[single].value + gain.value >= max(each.value for each in nets)
     weights = list(np.mean([each.weights for each in rounds], axis=0))
@@ -72,6 +75,8 @@ def judge(trial: Trial, costs: Floats, seed: int) -> Judged:
         single=single,
         gain=gain,
         targets=bool(gain.low > 0 and ahead),
+        foretold=np.asarray(np.mean([each.foretold for each in rounds], axis=0)),
+        followed=followed,
     )
 
 
@@ -79,6 +84,7 @@ class _Round(NamedTuple):
     """One cross-fit: ``followed`` is each row's score, cost taken off, of what targeting takes."""
 
     scores: Floats
+    foretold: Floats
     followed: Floats
     weights: Floats
     outcomes: OutcomeModels
@@ -94,10 +100,11 @@ def _round(trial: Trial, costs: Floats, seed: int, trees: bool) -> _Round:
     scores = scored[fold, rows]
     average, added = out_of_fold(trial.features, scored, fold, seed, trees)
     left = scores[:, 1:] - scores[:, :1] - average
-    chosen = _chosen(average, added, left, fold, costs)
+    foretold = _foretold(average, added, left, fold)
+    chosen = np.argmax(foretold - costs, axis=1)
     weights = [weigh(added[:, k], left[:, k]) for k in range(left.shape[1])]
     followed = scores[rows, chosen] - costs[chosen]
-    return _Round(scores, followed, np.array(weights), fitted.models)
+    return _Round(scores, foretold, followed, np.array(weights), fitted.models)
 
 
 def best_arm(nets: list[Interval], extra: Floats) -> int:
@@ -113,12 +120,12 @@ def best_arm(nets: list[Interval], extra: Floats) -> int:
     return max(usable, key=lambda k: nets[k].value if k else 0.0)
 
 
-def _chosen(average: Floats, added: Floats, left: Floats, fold: Ints, costs: Floats) -> Ints:
-    """Return the action of each row by effects whose weights do not know its fold."""
-    effects = np.zeros((len(fold), len(costs)))
+def _foretold(average: Floats, added: Floats, left: Floats, fold: Ints) -> Floats:
+    """Return the effects, shape (n, K), by weights that do not know the row's fold."""
+    effects = np.zeros((len(fold), left.shape[1] + 1))
     for number in np.unique(fold):
         others, own = fold != number, fold == number
         for k in range(left.shape[1]):
             weights = weigh(added[others, k], left[others, k])
             effects[own, k + 1] = average[own, k] + added[own, k] @ weights
-    return np.asarray(np.argmax(effects - costs, axis=1), dtype=np.int64)
+    return effects

@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from salesml.training.table import Floats, Ints, Table
-from salesml.training.terms import LEVEL_SCALE, SHAPES, bases_of
+from salesml.training.terms import LEVEL_SCALE, SHAPES, bases_of, dump_basis, restore_basis
 
 __all__ = [
     "Boosting",
@@ -19,6 +19,7 @@ __all__ = [
     "Reader",
     "Regression",
     "Ridge",
+    "Trees",
     "boosted",
     "closest",
     "ridge",
@@ -60,7 +61,7 @@ class Reader:
 
     def __init__(self, table: Table) -> None:
         self._bases = bases_of(table, SHAPES["straight"])
-        self._ranks = {j: _Rank(table.matrix[:, j]) for j in _bending(table)}
+        self._ranks = {j: _Rank.of(table.matrix[:, j]) for j in _bending(table)}
 
     def read(self, table: Table) -> Features:
         """Return *table* with its design, shape (n, design columns).
@@ -75,15 +76,32 @@ class Reader:
         parts += [rank.read(table.matrix[:, j])[:, None] for j, rank in self._ranks.items()]
         return Features(table, np.hstack(parts))
 
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as plain lists and numbers."""
+        ranks = {str(j): rank.known.tolist() for j, rank in self._ranks.items()}
+        return {"bases": [dump_basis(basis) for basis in self._bases], "ranks": ranks}
 
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Reader:
+        """Return the reader that `to_json` wrote."""
+        reader = cls.__new__(cls)
+        reader._bases = [restore_basis(basis) for basis in stored["bases"]]
+        reader._ranks = {int(j): _Rank(np.array(known)) for j, known in stored["ranks"].items()}
+        return reader
+
+
+@dataclass(frozen=True)
 class _Rank:
     """Ranks among the rows that were learnt from, of mean 0 and spread 1; 0 where missing."""
 
-    def __init__(self, x: Floats) -> None:
-        self._known = np.unique(np.quantile(x[~np.isnan(x)], np.linspace(0, 1, QUANTILES)))
+    known: Floats
+
+    @classmethod
+    def of(cls, x: Floats) -> _Rank:
+        return cls(np.unique(np.quantile(x[~np.isnan(x)], np.linspace(0, 1, QUANTILES))))
 
     def read(self, x: Floats) -> Floats:
-        rank = np.interp(x, self._known, np.linspace(-1, 1, len(self._known)))
+        rank = np.interp(x, self.known, np.linspace(-1, 1, len(self.known)))
         return np.asarray(np.nan_to_num(rank) * np.sqrt(3))
 
 

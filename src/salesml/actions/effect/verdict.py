@@ -16,14 +16,14 @@ def put_in_words(judged: Judged, names: Sequence[Any], rows: int, cost: bool) ->
     """Return what is recommended and why."""
     single = _single(judged, names, cost)
     gain = Verdict(
-        f"施策の選び分けの上乗せは1行あたり{_ja(judged.gain)}（95%区間、{rows:,}行の交差検証）",
+        f"アクションを対象ごとに選ぶ上乗せは1行あたり{_ja(judged.gain)}（95%区間、{rows:,}行の交差検証）",
         f"choosing for each adds {_en(judged.gain)} a row (95 % interval, {rows:,} rows, "
         "cross-fitted)",
     )
     if judged.targets:
         return Verdict(
             f"選び分けが全員一律を上回ります: {gain.ja}。"
-            f"対象ごとに最善の施策を勧めます。{single.ja}",
+            f"対象ごとに最善のアクションを勧めます。{single.ja}",
             f"Targeting beats one action for all: {gain.en}. Each gets what suits it best. "
             f"{single.en}",
         )
