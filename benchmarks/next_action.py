@@ -1,7 +1,7 @@
 """What `NextActionModel` is worth: on a real mailing, on logged recommendations, on known truths.
 
     python benchmarks/next_action.py                       # all tables, about 15 minutes on a core
-    python benchmarks/next_action.py mailing --seeds 3     # or: bandit, truth, coverage, size
+    python benchmarks/next_action.py mailing --seeds 3     # or another of these parts
 
 - mailing: Hillstrom's 64,000 customers in three arms. Half to learn from, half to judge on; visits
   under the policy by weighting with the known propensity of 1/3, without and with a cost of 0.03
@@ -10,6 +10,8 @@
 - bandit: the value of one recommender from the log of another one, and what it really came to.
 - truth: made-up customers of known effects: regret, as a share of what the best single action
   leaves, and how often targeting is claimed.
+- sample: the trial of first actions on leads in `salesml sample`, by its own truth: regret as above
+  from all leads and from fewer, then the same leads without effects.
 - coverage: how often intervals of average effects hold the truth (the mailing's whole table).
 - size: seconds and memory for 64,000 rows.
 """
@@ -19,9 +21,13 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import lightgbm as lgb
@@ -31,6 +37,7 @@ import pandas as pd
 from salesml import NextActionModel
 from salesml.actions.effect import policy_value
 from salesml.actions.effect.curves import uplift_coefficients
+from salesml.sample import make_sample
 
 DATA = Path(os.environ.get("SALESML_DATA", "../shared/data"))
 NONE, MEN = "No E-Mail", "Mens E-Mail"
@@ -245,6 +252,72 @@ def one_truth(kind: str, rows: int, seed: int) -> dict[str, float]:
     }
 
 
+LEAD = ["source", "industry", "employees", "prefecture", "job_title"]
+FEWER = ((300, 10), (600, 6), (1000, 4), (None, 1))  # leads that are learnt from, and how often
+
+
+def judge_sample(seeds: int) -> None:
+    for effects in (True, False):
+        for rows, repeats in FEWER:
+            found = [
+                one_sample(seed, rows, draw, effects)
+                for seed in range(seeds)
+                for draw in range(repeats)
+            ]
+            mean = pd.DataFrame(found).mean()
+            ratio = mean.regret / mean.single if mean.single > 1e-9 else np.nan
+            print(
+                f"| {'as it is' if effects else 'no effects'} | {mean.rows:,.0f} | "
+                f"{mean.targets:.2f} | {mean.regret:.4f} | {mean.single:.4f} | {ratio:.0%} | "
+                f"{mean.average:.2f} |",
+                flush=True,
+            )
+
+
+def one_sample(seed: int, rows: int | None, draw: int, effects: bool) -> dict[str, float]:
+    trials, truth = sample_trials(seed)
+    rng = np.random.default_rng(draw)
+    names = ["none", *(name for name in truth if name != "none")]
+    chance = truth[names].to_numpy()
+    if not effects:
+        chance = np.tile(chance[:, :1], len(names))
+        trials = trials.assign(converted=(rng.random(len(trials)) < chance[:, 0]).astype(int))
+    learnt = trials.iloc[rng.permutation(len(trials))[:rows]]
+    model = NextActionModel(random_state=draw).fit(
+        learnt[LEAD], learnt.action, learnt.converted, learnt.probability
+    )
+    taken = [names.index(each) for each in model.recommend(trials[LEAD]).action]
+    best, value = chance.max(axis=1).mean(), chance[np.arange(len(chance)), taken].mean()
+    average, own = (
+        model.average_effects_,
+        pd.Series(chance.mean(axis=0) - chance[:, 0].mean(), names),
+    )
+    own = own[average.index]
+    return {
+        "rows": len(learnt),
+        "targets": float(model.targets_),
+        "regret": best - value,
+        "single": best - chance.mean(axis=0).max(),
+        "average": float(((average.low <= own) & (own <= average.high)).mean()),
+    }
+
+
+@cache
+def sample_trials(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the trials with what is known of their leads, and the truth under each action."""
+    with TemporaryDirectory() as folder:
+        crm = make_sample(folder, seed=seed)
+        with closing(sqlite3.connect(crm)) as db:
+            trials = pd.read_sql("select * from action_trials where probability is not null", db)
+            leads = pd.read_sql(f"select lead_id, {', '.join(LEAD)} from leads", db)
+        with closing(sqlite3.connect(crm.with_name("truth.sqlite"))) as db:
+            came = pd.read_sql("select lead_id, converted from conversion", db)
+            truth = pd.read_sql("select * from actions", db)
+    rows = trials.merge(leads, left_on="entity_id", right_on="lead_id").merge(came, on="lead_id")
+    wide = truth.pivot(index="entity_id", columns="action", values="probability")
+    return rows, wide.loc[rows.lead_id]
+
+
 def judge_coverage(resamples: int) -> None:
     X, action, visit = mailing()
     means = visit.groupby(action).mean()
@@ -274,16 +347,18 @@ def judge_size() -> None:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parts = ("size", "bandit", "mailing", "truth", "coverage")
+    parts = ("size", "bandit", "mailing", "truth", "sample", "coverage")
     options.add_argument("parts", nargs="*", default=[], help=", ".join(parts))
     options.add_argument("--seeds", type=int, default=10)
     options.add_argument("--resamples", type=int, default=100)
+    options.add_argument("--samples", type=int, default=3)
     given = options.parse_args()
     run = {
         "size": judge_size,
         "bandit": judge_bandit,
         "mailing": lambda: judge_mailing(given.seeds),
         "truth": judge_truth,
+        "sample": lambda: judge_sample(given.samples),
         "coverage": lambda: judge_coverage(given.resamples),
     }
     for part in given.parts or parts:

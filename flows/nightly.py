@@ -1,10 +1,10 @@
-"""The nightly flow: read → train what is due → score → write back → report."""
+"""The nightly flow: read → train what is due → score → act → write back → report."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import typer
 from prefect import flow, task
@@ -12,15 +12,18 @@ from prefect.artifacts import create_link_artifact, create_table_artifact
 
 from flows.common import IO, PLAIN
 from salesml import pipeline
+from salesml.actions.deciding import Actions
 from salesml.cli import AsOf, DryRun, ProjectOption, nightly_told, progress
 from salesml.export import ExportResult
 from salesml.intake import ReadReport
 from salesml.pipeline import NightlyResult, Run, TaskScores
+from salesml.report.agenda import pressing, todo_of
 from salesml.scoring import ScoreBook
 
 __all__ = ["nightly"]
 
 _TOP = 20
+_MOST_TODO = 1_000
 
 
 @task(**IO)
@@ -33,6 +36,12 @@ def read(run: Run) -> list[ReadReport]:
 def score(run: Run, name: str) -> TaskScores:
     """Score one task; train it first where that is due."""
     return pipeline.score_task(run, name)
+
+
+@task(**PLAIN)
+def act(run: Run, tasks: Sequence[TaskScores]) -> Actions | None:
+    """Decide what is to be done next."""
+    return pipeline.act(run, tasks)
 
 
 @task(**IO)
@@ -53,8 +62,9 @@ def nightly(
     with progress() as tell, pipeline.open_run(project, date, tell=tell) as run:
         reads = read(run)
         tasks, failures = pipeline.score_tasks(run, score)
+        actions = pipeline.act_on(run, tasks, failures, act)
         exports = write_back(run, [scored.task.name for scored in tasks], dry_run=dry_run)
-        result = pipeline.finish(run, reads, tasks, exports, failures)
+        result = pipeline.finish(run, reads, tasks, exports, failures, actions)
         _publish(result)
     result.require_whole()
     return result
@@ -69,7 +79,7 @@ def _publish(result: NightlyResult) -> None:
 
 
 def _create_artifacts(result: NightlyResult) -> None:
-    """The report and the top of each list as Prefect artifacts."""
+    """The report, the top of each list and what is to be done as Prefect artifacts."""
     project = result.run.project
     name = ["name"] if project.settings.report.names == "shown" else []
     create_link_artifact(
@@ -85,6 +95,34 @@ def _create_artifacts(result: NightlyResult) -> None:
             key=_key(project.name, scored.task.name),
             description=scored.task.question.en,
         )
+    if result.actions:
+        create_table_artifact(
+            table=_todo(result, named=bool(name)),
+            key=_key(project.name, "actions"),
+            description=f"To do as of {result.run.as_of}: {len(result.actions.agenda):,}",
+        )
+
+
+def _todo(result: NightlyResult, *, named: bool) -> dict[str, list[str]]:
+    """What is to be done, the most pressing first, as columns of text."""
+    assert result.actions is not None
+    as_of, language = result.run.as_of, result.run.project.settings.language
+    agenda = pressing(result.actions.agenda, as_of).head(_MOST_TODO)
+    rows = [todo_of(row, as_of) for row in agenda.to_dict("records")]
+    told = [
+        {
+            "due_on": str(todo.due or ""),
+            "by": todo.by.text if named else str(person or ""),
+            "entity": todo.entity,
+            "entity_id": todo.key,
+            **({"name": todo.name.text} if named else {}),
+            "action": getattr(todo.title, language),
+            "why": getattr(todo.why, language, ""),
+            "how": str(how),
+        }
+        for todo, person, how in zip(rows, agenda["assignee_id"], agenda["how"], strict=True)
+    ]
+    return {column: [row[column] for row in told] for column in told[0]} if told else {}
 
 
 def _key(*names: str) -> str:

@@ -202,6 +202,9 @@ def test_what_is_wrong_is_named(folder: Path, file: str, old: str, new: str, mes
         ("tasks/churn.yml", "every: month", "every: mont", "nor a source. Did you mean 'month'?"),
         ("tasks/churn.yml", "every: month", "every: accounts", "a source of state, whose rows"),
         ("export.yml", "task: churn", "task: chrun", "unknown task 'chrun'. Did you mean 'churn'?"),
+        ("export.yml", "{task: churn, ", "{", "a target has either `task:` or `actions:`"),
+        ("export.yml", "task: churn", "task: churn, actions: all", "either `task:` or `actions:`"),
+        ("export.yml", "task: churn", "actions: all", "The project has no actions.yml."),
         ("export.yml", "connection: crm", "connection: csm", "unknown connection 'csm'."),
     ],
 )

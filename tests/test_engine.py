@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salesml.engine import connect, literal, local_time, one, outside_of, quote, tables_in, utc_time
+from salesml.engine import (
+    connect,
+    literal,
+    local_time,
+    one,
+    outside_of,
+    quote,
+    subqueries_in,
+    tables_in,
+    utc_time,
+)
 
 
 def test_texts_are_folded(con: duckdb.DuckDBPyConnection) -> None:
@@ -105,6 +115,18 @@ def test_tables(con: duckdb.DuckDBPyConnection, sql: str, tables: set[str]) -> N
 )
 def test_what_lies_outside(con: duckdb.DuckDBPyConnection, sql: str, names: set[str]) -> None:
     assert outside_of(con, sql) == names
+
+
+def test_outermost_subqueries(con: duckdb.DuckDBPyConnection) -> None:
+    sql = """select exists (from t where t.a = s.a), b in (select b from t),
+        not ((select max(x) from (select 1 as x) q) > 3) from s where c = any (select 1)"""
+    assert subqueries_in(con, sql) == [
+        ("EXISTS", "SELECT * FROM t WHERE (t.a = s.a)"),
+        ("ANY", "SELECT b FROM t"),
+        ("SCALAR", "SELECT max(x) FROM (SELECT 1 AS x) AS q"),
+        ("ANY", "SELECT 1"),
+    ]
+    assert subqueries_in(con, "select 1") == []
 
 
 @pytest.mark.parametrize("sql", ["select from where", "drop table a", "select 1; select 2", ""])

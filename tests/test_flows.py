@@ -8,19 +8,23 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pandas as pd
 import psycopg
 import pytest
 import tiny
 import typer
 
 from salesml import api, pipeline
+from salesml.actions.deciding import Actions
 from salesml.errors import ConfigError, DataQualityError, LockedError, SourceError
 from salesml.pipeline import NightlyResult
 from salesml.run import Run, open_run
+from tests.report.decisions import agenda, todo
 
 
 class Flows:
@@ -137,6 +141,25 @@ def test_the_top_of_each_list_is_an_artifact(root: Path) -> None:
     assert second["reasons_ja"][0].startswith(f"{reason['points']:+d} {reason['text_ja']}")
     # nobody was scored before the first date
     assert first["change"] == [""] * 20
+
+
+def test_what_is_to_be_done_is_an_artifact(flows: type[Flows], night: NightlyResult) -> None:
+    late = todo("late", due=-1, name="Late", assignee="Abe", how="escalated")
+    decided = Actions(agenda(late), agenda(todo("a1", due=1), late), *[pd.DataFrame()] * 2)
+    acted = replace(night, actions=decided)
+    told = flows.nightly._todo(acted, named=True)
+    assert told["entity_id"] == ["late", "a1"]
+    assert (told["name"][0], told["by"][0], told["how"][0]) == ("Late", "Abe", "escalated")
+    assert (told["due_on"][1], told["why"][1]) == ("2025-07-02", "60日間ログインなし")
+    hidden = flows.nightly._todo(acted, named=False)
+    assert "name" not in hidden
+    assert hidden["by"] == ["R1", "R1"]
+    told_by = importlib.import_module("prefect").flow(validate_parameters=False)
+    told_by(flows.nightly._create_artifacts)(acted)
+    (table,) = [json.loads(t["data"]) for t in asked("artifacts") if t["key"] == "tiny-actions"]
+    assert table == told
+    nothing = replace(night, actions=replace(decided, agenda=agenda()))
+    assert flows.nightly._todo(nothing, named=True) == {}
 
 
 @pytest.mark.parametrize(

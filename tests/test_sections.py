@@ -7,15 +7,21 @@ import gzip
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 import tiny
 
+from salesml import sections
+from salesml.actions.deciding import Actions
 from salesml.config import load_project
 from salesml.pipeline import nightly
 from salesml.run import registry_of
 from salesml.scoring import ScoreBook
+from tests.report.decisions import acting, agenda, brought, todo
+from tests.report.samples import AS_OF
 
 TASK = "configs/tiny/tasks/away.yml"
 VISITS = "select account_id, happened_at, '来訪' as ja, 'Visit' as en from activities"
@@ -68,3 +74,40 @@ def test_a_timeline_that_fails_is_told_and_left_out(
 
 def _refuse(*_: object) -> None:
     raise OSError("the disk is full")
+
+
+def decided() -> Actions:
+    about = acting()
+    rows = agenda(todo("a"), *[todo(f"n{i}", action="none", how="nothing") for i in range(3)])
+    fired = pd.DataFrame(
+        [("account", "p", "サイン", "Sign", 2)],
+        columns=["entity", "play", "name_ja", "name_en", "n"],
+    )
+    return Actions(rows, about.agenda, about.loads, fired, list(about.notes))
+
+
+def evening(told: list[str]) -> Any:
+    """As much of a run as the section of actions asks for."""
+    return SimpleNamespace(project=SimpleNamespace(tasks={}), as_of=AS_OF, tell=told.append)
+
+
+def test_actions_as_the_report_needs_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    about = SimpleNamespace(**vars(brought()))
+    monkeypatch.setattr(sections, "evaluate", lambda *_: about)
+    found = sections.actions_of(evening([]), decided())
+    assert found is not None
+    assert found.left == {"nothing": 3}
+    assert [(words.en, n) for words, n in found.fired] == [("Sign", 2)]
+    assert found.brought is not None
+    assert found.brought.actions is about.actions
+    assert sections.actions_of(evening([]), None) is None
+
+
+def test_whatever_fails_in_evaluating_is_told_and_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(sections, "evaluate", {}.__getitem__)
+    found = sections.actions_of(evening(told), decided())
+    assert found is not None
+    assert found.brought is None
+    assert len(told) == 1
+    assert told[0].startswith("the report does not say what actions brought")

@@ -57,6 +57,7 @@ def content(folder: Path, text: str, **environment: str) -> Any:
         ("", None),
         ("2024-01-31", dt.date(2024, 1, 31)),
         ("2024-01-31 10:00:00", dt.datetime(2024, 1, 31, 10)),
+        ("2024-01-31 10:00", "2024-01-31 10:00"),
         ("2024-13-45", "2024-13-45"),
         ("'12'", "12"),
     ],
@@ -120,7 +121,7 @@ def test_a_file_that_is_not_utf8(tmp_path: Path) -> None:
 
 
 def test_control_characters(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="special characters are not allowed"):
+    with pytest.raises(ConfigError, match="characters are not allowed"):
         YamlFile(written(tmp_path, "a: \x01"))
 
 

@@ -13,7 +13,14 @@ from salesml.engine import literal, local_time, quote
 from salesml.features import seen_by_each
 from salesml.store import Store, bucket_of
 
-__all__ = ["anchor_dates", "anchored", "busiest", "create_anchors", "each_population"]
+__all__ = [
+    "anchor_dates",
+    "anchored",
+    "busiest",
+    "create_anchors",
+    "each_population",
+    "given_anchors",
+]
 
 
 def anchor_dates(
@@ -80,6 +87,19 @@ def create_anchors(
         from ({days}) d join _cuts c on c.as_of::date = d.as_of"""
     )
     con.unregister("_cuts")
+
+
+def given_anchors(
+    con: duckdb.DuckDBPyConnection, project: Project, task: TaskConfig, rows: pd.DataFrame
+) -> None:
+    """Create the table ``_anchors`` of *rows*: id, what is bucketed by, ``as_of`` (dates)."""
+    cuts = rows["as_of"].map({date: project.instant(date) for date in set(rows["as_of"])})
+    con.register("_given", rows.assign(_cut=pd.Series(cuts, dtype="datetime64[us]")))
+    con.execute(
+        f"""create or replace temp table _anchors as
+        select distinct {_names(task)}, as_of::date as as_of, _cut::timestamp as _cut from _given"""
+    )
+    con.unregister("_given")
 
 
 def busiest(con: duckdb.DuckDBPyConnection, task: TaskConfig) -> tuple[str, list[dt.date]] | None:

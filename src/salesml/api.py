@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from salesml.actions.assignment import Portfolio, portfolio_of
+from salesml.actions.book import ActionBook
+from salesml.actions.learning import ActionEvaluation, evaluate
 from salesml.approach import PeerTable, Plan, municipal_task, peer_table, plan
 from salesml.audit import Audit
 from salesml.check import check
 from salesml.config import load_project
+from salesml.engine import connect
 from salesml.errors import ConfigError, ModelError, suggest
 from salesml.evidence import Evidence, evidence_of
 from salesml.experiment import Experiment, Variant, compare
@@ -20,18 +24,22 @@ from salesml.history import note_models, versions_of
 from salesml.learning import Trained, train_task
 from salesml.municipal.import_report import ImportReport
 from salesml.municipal.importing import import_files
+from salesml.next_actions import with_next_actions
 from salesml.pipeline import nightly, read_sources, write_back_scores
 from salesml.run import Tell, audit_of, open_run, registry_of
 from salesml.sample import make_sample
-from salesml.scoring import ScoreBook
+from salesml.scoring import ScoreBook, store_of
 
 if TYPE_CHECKING:
     from salesml.registry import Version
 
 __all__ = [
+    "actions",
+    "assign",
     "audit",
     "audit_score",
     "check",
+    "evaluate_actions",
     "experiment",
     "explain",
     "export",
@@ -94,13 +102,13 @@ def scores(
     One row an entity, highest score first: ``<entity>_id, as_of, run_id, model_version,
     probability, score, band, change, expected_value``, ``reasons``, a list of ``{concept, points,
     text_ja, text_en, peers_ja, peers_en, help}``, and ``changes``, a list of ``{kind, concept,
-    points, text_ja, text_en}``, None where the score moved little. Raises ModelError where there
-    are none.
+    points, text_ja, text_en}``, None where the score moved little. In a project with actions also
+    what is to be done next, `salesml.next_actions.NEXT`. Raises ModelError where there are none.
     """
     loaded = load_project(project, root)
     config = loaded.task(task)
     book = ScoreBook(loaded, task)
-    frame = book.read(as_of or newest(book))
+    frame = with_next_actions(loaded, config, book.read(as_of or newest(book)))
     if entity is None:
         return frame
     found = frame[frame[config.id_column] == entity]
@@ -115,8 +123,8 @@ def scores(
     return found.reset_index(drop=True)
 
 
-def newest(book: ScoreBook) -> dt.date:
-    """The newest date with scores; raises ModelError where there is none."""
+def newest(book: ScoreBook | ActionBook) -> dt.date:
+    """The newest date of *book*; raises ModelError where there is none."""
     dates = book.dates()
     if not dates:
         raise ModelError(
@@ -161,10 +169,82 @@ def export(
             where=str(loaded.root / "configs" / project / "export.yml"),
             fix="Add a target.",
         )
-    tasks = {target.task for target in loaded.targets.values()}
-    date = as_of or max(newest(ScoreBook(loaded, task)) for task in tasks)
+    tasks = {target.task for target in loaded.targets.values() if target.task is not None}
+    books: list[ScoreBook | ActionBook] = [ScoreBook(loaded, task) for task in tasks]
+    date = as_of or max(newest(book) for book in books or [ActionBook(loaded)])
     with open_run(project, date, root=root, now=now, tell=tell) as run:
         return write_back_scores(run, dry_run=dry_run)
+
+
+def actions(
+    project: str,
+    *,
+    as_of: dt.date | None = None,
+    owner: str | None = None,
+    entity: str | None = None,
+    root: Path | str = ".",
+) -> pd.DataFrame:
+    """What is to be done as of a date (the newest by default), what is due first coming first.
+
+    One row an entity, with the columns of `salesml.actions.book.DECISIONS`; of one *owner* (name or
+    id of who is to do it) or *entity* (its id) where named. Raises ModelError where there is no
+    such date, owner or entity, ConfigError in a project without actions.
+    """
+    loaded = load_project(project, root)
+    book = ActionBook(loaded)
+    loaded.catalogue  # noqa: B018 - raises where there are no actions
+    agenda = book.agenda(as_of or newest(book))
+    for wanted, columns in ((owner, ["assignee", "assignee_id"]), (entity, ["entity_id"])):
+        agenda = agenda if wanted is None else _named(agenda, wanted, columns, book)
+    return agenda
+
+
+def evaluate_actions(
+    project: str,
+    *,
+    as_of: dt.date | None = None,
+    root: Path | str = ".",
+    now: dt.datetime | None = None,
+) -> ActionEvaluation:
+    """What actions have brought by a date (the project's own by default), with intervals.
+
+    By what the last nightly read. Raises ConfigError in a project without actions.
+    """
+    loaded = load_project(project, root)
+    return evaluate(loaded, as_of or loaded.default_as_of(now or dt.datetime.now(dt.UTC)))
+
+
+def assign(
+    project: str,
+    role: str | None = None,
+    *,
+    as_of: dt.date | None = None,
+    root: Path | str = ".",
+    now: dt.datetime | None = None,
+) -> Portfolio:
+    """Who should look after which account on a date (the project's own by default), and why.
+
+    By what the last nightly read, for *role* of ``assignment.yml`` (its only one by default).
+    Raises ConfigError in a project without ``assignment.yml`` or actions.
+    """
+    loaded = load_project(project, root)
+    date = as_of or loaded.default_as_of(now or dt.datetime.now(dt.UTC))
+    with connect(loaded.var / "spill") as con:
+        return portfolio_of(con, loaded, store_of(loaded), role, date)
+
+
+def _named(agenda: pd.DataFrame, wanted: str, columns: list[str], book: ActionBook) -> pd.DataFrame:
+    """The rows of *agenda* one of whose *columns* is *wanted*."""
+    found = agenda[agenda[columns].isin([wanted]).any(axis=1)]
+    if found.empty:
+        known = sorted({name for column in columns for name in agenda[column].dropna()})
+        raise ModelError(
+            f"Nothing is to be done for '{wanted}'.{suggest(wanted, known)}",
+            received=f"{len(agenda)} actions",
+            where=str(book.root),
+            fix="Check the name or id; what was decided for everybody is in the decisions.",
+        )
+    return found.reset_index(drop=True)
 
 
 def rollback(

@@ -13,8 +13,10 @@ import duckdb
 import pandas as pd
 
 from salesml import crm
+from salesml.actions.assignment import require_assignment
+from salesml.actions.rules import require_concepts, require_conditions, require_sql
 from salesml.anchors import busiest, create_anchors
-from salesml.config import Project, TaskConfig, load_project
+from salesml.config import ActionsConfig, Project, TaskConfig, load_project
 from salesml.engine import connect
 from salesml.errors import FeatureError, LabelError, SalesmlError
 from salesml.export.rows import rows_of
@@ -30,9 +32,9 @@ from salesml.labels import (
     timeline,
 )
 from salesml.learning import first_known
-from salesml.pipeline import export_rows, target_of
+from salesml.pipeline import target_of, target_rows
 from salesml.run import Tell
-from salesml.scoring import buckets_of, no_scores, store_of
+from salesml.scoring import buckets_of, store_of
 from salesml.training import leak_warnings, require_amount, require_impersonal
 from salesml.wiring import declared_types, require_wired
 
@@ -122,12 +124,15 @@ class _Checking:
         for name, found in whole.items():
             if found.sources <= self.read:
                 self._task(self.project.tasks[name], found)
+        if self.project.actions is not None and self.read >= set(self.project.sources):
+            self._actions(self.project.actions)
         return self.report
 
     # configuration -----------------------------------------------------------------------------
 
     def _parts(self, task: TaskConfig) -> _Parts | None:
         """The parts of *task*, without the sets that break their examples; None if unusable."""
+        task = task.model_copy(update={"features": self.project.sets_of(task)})
         sets: list[FeatureSet] = []
         names: list[str] = []
         with self.report.step(f"task {task.name}: configuration"):
@@ -183,8 +188,7 @@ class _Checking:
 
     def _target(self, name: str) -> None:
         config, target = self.project.targets[name], target_of(self.project, name)
-        task = self.project.task(config.task)
-        rows_of(export_rows(task, no_scores(task)), target)
+        rows_of(target_rows(self.project, config, None), target)
         crm.connect(config.connection, self.project.connections[config.connection]).check_target(
             target.table, target.key, list(target.columns), create=target.creates
         )
@@ -278,3 +282,16 @@ class _Checking:
         if outcome.nunique() == 2:
             found = leak_warnings(table, outcome)
             self.report.warnings += [f"{task.name}: {text}" for text in found]
+
+    # actions -----------------------------------------------------------------------------------
+
+    def _actions(self, config: ActionsConfig) -> None:
+        for entity in config.entities:
+            with self.report.step(f"actions: conditions about {entity}"):
+                require_conditions(self.con, self.project, self.store, entity, self.as_of)
+            with self.report.step(f"actions: concepts that those for {entity} answer to"):
+                require_concepts(self.project, entity)
+        with self.report.step("actions: people and results"):
+            require_sql(self.con, self.project, self.store, self.as_of)
+        with self.report.step("actions: who looks after which account"):
+            require_assignment(self.con, self.project, self.store, self.as_of)

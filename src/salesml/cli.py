@@ -15,6 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from salesml import api
+from salesml.action_commands import actions
+from salesml.action_tables import next_action, night_view
+from salesml.assign_commands import assign
 from salesml.config import load_project
 from salesml.errors import IncompleteError
 from salesml.experiment import Experiment, Variant
@@ -23,6 +26,7 @@ from salesml.export import ExportResult
 from salesml.learning import Trained
 from salesml.model_commands import audit, models
 from salesml.municipal_commands import municipal
+from salesml.next_actions import next_todo
 from salesml.pipeline import NightlyResult, TaskScores
 from salesml.scoring import ScoreBook
 from salesml.tables import explain_panel, top_table
@@ -191,7 +195,8 @@ def scores(
 
 
 def _write(frame: pd.DataFrame, format: Format) -> None:
-    frame = frame.assign(as_of=frame["as_of"].astype("str"))
+    dates = [name for name in ("as_of", "next_action_due") if name in frame]
+    frame = frame.assign(**{name: frame[name].map(str, na_action="ignore") for name in dates})
     if format is Format.json:
         text = frame.to_json(orient="records", indent=1, force_ascii=False, double_precision=15)
         typer.echo(text)
@@ -219,7 +224,9 @@ def explain(
             return
         loaded = load_project(project)
         language = lang.value if lang else loaded.settings.language
-        output().print(explain_panel(loaded.task(task), row, language))
+        todo = next_todo(loaded, loaded.task(task), row)
+        told = next_action(todo, language, loaded.settings.currency) if todo else None
+        output().print(explain_panel(loaded.task(task), row, language, told))
 
 
 def _json(row: pd.Series) -> str:
@@ -259,6 +266,8 @@ def rollback(
 
 app.command()(models)
 app.command()(audit)
+app.command()(assign)
+app.add_typer(actions, name="actions")
 app.add_typer(municipal, name="municipal")
 
 
@@ -281,6 +290,9 @@ def show_nightly(result: NightlyResult, *, dry_run: bool = False) -> None:
         for feature, count in scored.unseen.items():
             text = f"{escape(feature)}: {count} values never seen in training"
             console.print(f"[yellow]{text}[/]", highlight=False)
+    if result.actions:
+        settings = run.project.settings
+        console.print(night_view(result.actions, run.as_of, settings.language, settings.currency))
     console.print()
     show_exports(result.exports, dry_run=dry_run)
     for failure in result.failures:

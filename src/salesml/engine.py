@@ -19,6 +19,7 @@ __all__ = [
     "one",
     "outside_of",
     "quote",
+    "subqueries_in",
     "tables_in",
     "utc_time",
 ]
@@ -110,6 +111,28 @@ def outside_of(con: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
     """
     nodes = list(_nodes(_tree(con, sql)))
     return {name for node in nodes for name in (*_unstable(node), *_foreign(node))}
+
+
+def subqueries_in(con: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[str, str]]:
+    """The outermost subqueries of *sql*, each as its kind (EXISTS, SCALAR, ANY for ``in``) and SQL.
+
+    Raises duckdb.Error unless *sql* is one select.
+    """
+    return [(kind, _text_of(con, query)) for kind, query in _outermost(_tree(con, sql))]
+
+
+def _outermost(tree: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(tree, dict) and tree.get("class") == "SUBQUERY":
+        yield tree["subquery_type"], tree["subquery"]
+        return
+    for child in tree.values() if isinstance(tree, dict) else tree:
+        if isinstance(child, (dict, list)):
+            yield from _outermost(child)
+
+
+def _text_of(con: duckdb.DuckDBPyConnection, query: Any) -> str:
+    whole = json.dumps({"error": False, "statements": [query]})
+    return str(one(con, "select json_deserialize_sql($1::json)", [whole]))
 
 
 def _unstable(node: dict[str, Any]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import duckdb
 import pandas as pd
 
-from salesml.anchors import anchor_dates, anchored, create_anchors, each_population
+from salesml.anchors import anchor_dates, anchored, create_anchors, each_population, given_anchors
 from salesml.config import Project, TaskConfig, days
 from salesml.engine import outside_of, quote, tables_in
 from salesml.errors import ConfigError, LabelError, SourceError, suggest
@@ -23,6 +23,7 @@ __all__ = [
     "outcomes",
     "panel_dates",
     "population",
+    "population_of",
     "population_sources",
     "populations",
     "require_rows",
@@ -181,8 +182,25 @@ def populations(
         each = (population(con, project, store, task, date, bucket) for date in dates)
         spines = [spine for spine in each if not spine.empty]
         return pd.concat(spines, ignore_index=True) if spines else pd.DataFrame()
-    names = sorted(_read_by(con, project, task, "population"))
     create_anchors(con, project, store, task, dates, bucket)
+    return population_of(con, project, store, task, None, bucket)
+
+
+def population_of(
+    con: duckdb.DuckDBPyConnection,
+    project: Project,
+    store: Store,
+    task: TaskConfig,
+    rows: pd.DataFrame | None,
+    bucket: str | None = None,
+) -> pd.DataFrame:
+    """Those of *rows* (of ``_anchors`` where None) who are asked about; returns as `populations`.
+
+    *rows* are the id, what the task is bucketed by, and ``as_of``. Each is asked about by itself.
+    """
+    if rows is not None:
+        given_anchors(con, project, task, rows)
+    names = sorted(_read_by(con, project, task, "population"))
     sql = each_population(project, store, task, names, bucket)
     _run(con, project, task, "population", sql=f"from ({sql}) limit 0")  # are its columns there?
     rows = _run(con, project, task, "population", sql=anchored(task, sql))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import pandas as pd
 import typer
 
 from salesml import api
@@ -23,6 +20,7 @@ from salesml.terminal import (
     errors_told,
     output,
     progress,
+    write_rows,
 )
 
 __all__ = ["municipal"]
@@ -90,7 +88,7 @@ def plan(
             language = lang.value if lang else settings.language
             output().print(plan_view(shown, total, language, settings.currency))
         else:
-            _write(shown.rows.assign(as_of=found.as_of), format)
+            write_rows(shown.rows.assign(as_of=found.as_of), format)
 
 
 @municipal.command()
@@ -112,24 +110,4 @@ def peers(
             settings = load_project(project).settings
             output().print(peers_view(found, lang.value if lang else settings.language))
         else:
-            _write(found.whole(), format)
-
-
-def _write(rows: pd.DataFrame, format: Format) -> None:
-    """*rows* as CSV, lists in them as JSON, or as JSON."""
-    if format is Format.json:
-        records = [{str(k): _known(v) for k, v in row.items()} for row in rows.to_dict("records")]
-        typer.echo(json.dumps(records, ensure_ascii=False, indent=1, default=str))
-        return
-    texts = {str(n): rows[n].map(_cell) for n in rows if rows[n].dtype == object}
-    typer.echo(rows.assign(**texts).to_csv(index=False), nl=False)
-
-
-def _known(value: Any) -> Any:
-    return None if pd.api.types.is_scalar(value) and pd.isna(value) else value
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, (list, dict)):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return str(value) if isinstance(value, dt.date) else value
+            write_rows(found.whole(), format)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from salesml.actions.deciding import Actions
 from salesml.champions import Appointment
 from salesml.config import TaskConfig, Words
 from salesml.errors import IncompleteError
@@ -47,7 +48,9 @@ class TaskScores:
 class NightlyResult:
     """What one nightly run did, for whoever prints or renders it.
 
-    ``failures`` are the tasks that could not be done, ``warnings`` what else is to be looked at.
+    ``failures`` are the tasks that could not be done, ``warnings`` what else is to be looked at,
+    ``actions`` what is to be done next (None in a project without actions, or where deciding that
+    failed).
     """
 
     run: Run
@@ -58,6 +61,7 @@ class NightlyResult:
     paths: dict[str, str] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    actions: Actions | None = None
 
     def require_whole(self) -> None:
         """Raise IncompleteError, which tells every failure and holds this, where a task failed."""

@@ -1,4 +1,4 @@
-"""The stages of a run in their order: read → train → score → write back → report.
+"""The stages of a run in their order: read → train → score → act → write back → report.
 
 A task that fails does not stop the others.
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from salesml import crm
+from salesml.acting import act
+from salesml.actions.book import ActionBook, as_decisions, frame_of
+from salesml.actions.deciding import Actions
+from salesml.actions.tasks import crm_tasks
 from salesml.champions import champion_for
-from salesml.config import Project, TaskConfig
+from salesml.config import ALL, Project, TargetConfig, TaskConfig
 from salesml.drift import Reference, merge_counts
 from salesml.engine import connect
 from salesml.errors import SalesmlError
@@ -40,12 +44,13 @@ from salesml.scoring import (
     band_of,
     executor,
     merge_unseen,
+    no_scores,
     peer_rows,
     peers_of,
     score_bucket,
     store_of,
 )
-from salesml.sections import section_of
+from salesml.sections import actions_of, section_of
 from salesml.wiring import declared_types, feature_sets_of, require_wired
 
 if TYPE_CHECKING:
@@ -57,6 +62,8 @@ __all__ = [
     "Run",
     "TaskScores",
     "Trained",
+    "act",
+    "act_on",
     "champion_for",
     "export_rows",
     "finish",
@@ -66,6 +73,7 @@ __all__ = [
     "score_task",
     "score_tasks",
     "target_of",
+    "target_rows",
     "train_task",
     "write_back_scores",
 ]
@@ -196,18 +204,49 @@ def _total_seconds(reports: list[BucketReport]) -> dict[str, float]:
     return dict(total)
 
 
+# act -------------------------------------------------------------------------------------------
+
+ACTIONS = "actions"  # what fails, where it is not a task
+
+
+def act_on(
+    run: Run,
+    tasks: list[TaskScores],
+    failures: list[Failure],
+    decide: Callable[[Run, Sequence[TaskScores]], Actions | None] = act,
+) -> Actions | None:
+    """Decide what is to be done next; where that fails, the scores go out all the same.
+
+    The failure is added to *failures*. None in a project without actions.
+    """
+    if run.project.actions is None:
+        return None
+    try:
+        return decide(run, tasks)
+    except Exception as error:
+        ours = explained(run, ACTIONS, error)
+        run.tell(f"{ACTIONS} failed: {ours.what}")
+        run.note("task_failed", ACTIONS, error=ours.what)
+        failures.append(Failure(ACTIONS, ours))
+        return None
+
+
 # write back ------------------------------------------------------------------------------------
 
 
 def write_back_scores(
     run: Run, tasks: Collection[str] | None = None, *, dry_run: bool = False
 ) -> list[ExportResult]:
-    """Write the scores of the run's date to every target, of *tasks* only where given."""
+    """Write the scores of the run's date to every target, of *tasks* only where given.
+
+    What is to be done is written too, where it was decided for that date.
+    """
     ledger = Ledger(run.project.var / "ledger.sqlite")
+    decided = run.as_of in ActionBook(run.project).dates()
     return [
         _write_target(run, name, ledger, dry_run=dry_run)
         for name, target in run.project.targets.items()
-        if tasks is None or target.task in tasks
+        if (decided if target.task is None else tasks is None or target.task in tasks)
     ]
 
 
@@ -219,12 +258,10 @@ def target_of(project: Project, name: str) -> Target:
 
 def _write_target(run: Run, name: str, ledger: Ledger, *, dry_run: bool) -> ExportResult:
     config = run.project.targets[name]
-    task = run.project.task(config.task)
     run.tell(f"writing back {name}")
-    rows = export_rows(task, ScoreBook(run.project, task.name).read(run.as_of))
     return write_back(
         target_of(run.project, name),
-        rows,
+        target_rows(run.project, config, run.as_of),
         connection=crm.connect(config.connection, run.project.connections[config.connection]),
         ledger=ledger,
         as_of=run.as_of,
@@ -233,6 +270,18 @@ def _write_target(run: Run, name: str, ledger: Ledger, *, dry_run: bool) -> Expo
         dry_run=dry_run,
         progress=lambda done, total: run.tell(f"writing back {name}: {done:,} of {total:,}"),
     )
+
+
+def target_rows(project: Project, target: TargetConfig, as_of: dt.date | None) -> pd.DataFrame:
+    """What a date wrote for *target*, as a CRM takes it; None for no date: nobody."""
+    if target.task is None:
+        nobody = frame_of(as_decisions([]))
+        decisions = ActionBook(project).read(as_of) if as_of else nobody
+        theirs = decisions["entity"].isin([target.actions])
+        return crm_tasks(decisions if target.actions == ALL else decisions[theirs])
+    task = project.task(target.task)
+    scored = ScoreBook(project, task.name).read(as_of) if as_of else no_scores(task)
+    return export_rows(task, scored)
 
 
 def export_rows(task: TaskConfig, scored: pd.DataFrame, top: int = 3) -> pd.DataFrame:
@@ -264,7 +313,7 @@ def nightly(
     now: dt.datetime | None = None,
     tell: Tell = silent,
 ) -> NightlyResult:
-    """Run everything for one date: read, train what is due, score, write back, report.
+    """Run everything for one date: read, train what is due, score, act, write back, report.
 
     Raises IncompleteError at the end where some tasks failed, and what failed at once where
     nothing could be scored.
@@ -272,8 +321,9 @@ def nightly(
     with open_run(project, as_of, root=root, now=now, tell=tell) as run:
         reads = read_sources(run)
         tasks, failures = score_tasks(run)
+        actions = act_on(run, tasks, failures)
         exports = write_back_scores(run, [t.task.name for t in tasks], dry_run=dry_run)
-        result = finish(run, reads, tasks, exports, failures)
+        result = finish(run, reads, tasks, exports, failures, actions)
     result.require_whole()
     return result
 
@@ -284,6 +334,7 @@ def finish(
     tasks: list[TaskScores],
     exports: list[ExportResult],
     failures: list[Failure],
+    actions: Actions | None = None,
 ) -> NightlyResult:
     """Render the report and say where everything lies."""
     run.tell("rendering the report")
@@ -295,11 +346,15 @@ def finish(
         sections=[section_of(run, scored) for scored in tasks],
         reads=reads,
         exports=exports,
-        failures=[(run.project.task(f.task).title, f.error.what) for f in failures],
+        failures=[
+            (run.project.task(f.task).title, f.error.what) for f in failures if f.task != ACTIONS
+        ],
+        actions=actions_of(run, actions),
+        actions_failed=next((f.error.what for f in failures if f.task == ACTIONS), ""),
     )
     _keep(run, report)
     paths, warnings = _paths(run, report), _warnings(run)
-    return NightlyResult(run, reads, tasks, exports, report, paths, failures, warnings)
+    return NightlyResult(run, reads, tasks, exports, report, paths, failures, warnings, actions)
 
 
 def _keep(run: Run, report: Path) -> None:

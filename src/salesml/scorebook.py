@@ -132,13 +132,14 @@ class ScoreBook:
         meta: dict[str, Any] = json.loads(self._note(as_of).read_text(encoding="utf-8"))
         return meta
 
-    def read(self, as_of: dt.date) -> pd.DataFrame:
-        """Scores of a date, one row an entity, highest score first.
+    def read(self, as_of: dt.date, bucket: str | None = None) -> pd.DataFrame:
+        """Scores of a date, one row an entity, highest score first; those of *bucket* alone.
 
         ``reasons`` and ``changes`` are lists of dicts, ``changes`` None where there is nothing to
         explain.
         """
-        table = pq.read_table(self._published(as_of))
+        folder = self._published(as_of)
+        table = pq.read_table(folder if bucket is None else folder / f"bucket={bucket}.parquet")
         told = [name for name in _TOLD if name in table.column_names]
         frame: pd.DataFrame = table.drop_columns(told).to_pandas()
         frame["change"] = frame["change"].astype("Int32")  # whole points, missing the first time

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
 import pandas as pd
 
+from salesml.actions.book import NO_ACTION
+from salesml.actions.deciding import Actions
+from salesml.actions.learning import evaluate
 from salesml.config import TaskConfig, Words
 from salesml.engine import connect
 from salesml.errors import SalesmlError
 from salesml.labels import timeline
 from salesml.municipal_section import municipal_of
 from salesml.night import TaskScores
-from salesml.report import LISTED, TaskSection, Upkeep, changes
+from salesml.report import LISTED, ActionSection, Brought, TaskSection, Upkeep, changes
 from salesml.retraining import next_training
 from salesml.run import Run
 from salesml.scoring import ScoreBook, store_of
 
-__all__ = ["section_of"]
+__all__ = ["actions_of", "section_of"]
 
 DATES = 60  # of a score's history
 
@@ -91,3 +95,28 @@ def _events(run: Run, task: TaskConfig, listed: list[str]) -> pd.DataFrame | Non
 def _address(run: Run, page: Path) -> str:
     """*page* as seen from the report, so that both can move; empty where it is not there."""
     return quote(os.path.relpath(page, run.project.var / "report")) if page.exists() else ""
+
+
+def actions_of(run: Run, actions: Actions | None) -> ActionSection | None:
+    """What the report tells of what is to be done; None in a project without actions."""
+    if actions is None:
+        return None
+    decisions, fired = actions.decisions, actions.fired.to_dict("records")
+    return ActionSection(
+        as_of=run.as_of,
+        agenda=actions.agenda,
+        loads=actions.loads,
+        fired=[(Words(ja=row["name_ja"], en=row["name_en"]), int(row["n"])) for row in fired],
+        left=Counter(decisions["how"][decisions["action"] == NO_ACTION]),
+        notes=actions.notes,
+        brought=_brought(run),
+    )
+
+
+def _brought(run: Run) -> Brought | None:
+    """What actions brought so far; by now all is decided, so that any failure is only told."""
+    try:
+        return Brought.of(evaluate(run.project, run.as_of), run.project.tasks)
+    except Exception as error:
+        run.tell(f"the report does not say what actions brought: {error}")
+        return None

@@ -55,16 +55,20 @@ def top_table(task: TaskConfig, scores: pd.DataFrame, language: str, limit: int 
     return table
 
 
-def explain_panel(task: TaskConfig, row: pd.Series, language: str) -> RenderableType:
+def explain_panel(
+    task: TaskConfig, row: pd.Series, language: str, next_action: RenderableType | None = None
+) -> RenderableType:
     """One score, a row of `api.explain`: its history, points for and against, and what changed.
 
-    Reads well from 80 columns on.
+    *next_action* says what is to be done, where anything is. Reads well from 80 columns on.
     """
     found = row_of(task, row.to_dict(), "")
     parts: list[RenderableType] = [_facts(found, task, language)]
     history = row.get("history")
     if history is not None and len(history) > 1:
         parts.append(_history(history, language))
+    if next_action is not None:
+        parts += [Text(), next_action]
     if found.reasons:
         parts += [Text(), _points_chart(task, found.raising + found.lowering, language)]
     parts += [Text(), Text(_sum(found, language), "dim")]
@@ -164,7 +168,8 @@ def _brief(task: TaskConfig, row: Row, language: str) -> RenderableType:
     grid.add_column(overflow="fold")
     for reason in row.brief:
         grid.add_row(_points(task, reason), Text(_in(reason.words, language)))
-    return grid if row.reasons else Text(_say("no_reasons", language), "dim")
+    told = grid if row.reasons else Text(_say("no_reasons", language), "dim")
+    return Group(Text(_in(row.next, language), "bold"), told) if row.next else told
 
 
 def _points(task: TaskConfig, reason: Reason) -> Text:

@@ -1,13 +1,15 @@
-"""What the commands share: options, errors without tracebacks, progress, where results go."""
+"""What the commands share: options, errors without tracebacks, progress, how results are told."""
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
+import pandas as pd
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -24,6 +26,7 @@ __all__ = [
     "errors_told",
     "output",
     "progress",
+    "write_rows",
 ]
 
 
@@ -88,3 +91,23 @@ def output() -> Console:
     console = Console()
     # piped output keeps whole lines
     return console if console.is_terminal else Console(width=140)
+
+
+def write_rows(rows: pd.DataFrame, format: Format) -> None:
+    """Print *rows* as CSV, lists in them as JSON, or as JSON."""
+    if format is Format.json:
+        records = [{str(k): _known(v) for k, v in row.items()} for row in rows.to_dict("records")]
+        typer.echo(json.dumps(records, ensure_ascii=False, indent=1, default=str))
+        return
+    texts = {str(n): rows[n].map(_cell) for n in rows if rows[n].dtype == object}
+    typer.echo(rows.assign(**texts).to_csv(index=False), nl=False)
+
+
+def _known(value: Any) -> Any:
+    return None if pd.api.types.is_scalar(value) and pd.isna(value) else value
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value) if isinstance(value, dt.date) else value

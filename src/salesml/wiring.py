@@ -18,11 +18,14 @@ __all__ = ["declared_types", "feature_sets_of", "require_wired"]
 
 
 def feature_sets_of(project: Project) -> list[FeatureSet]:
-    """The feature sets of all tasks; raises ConfigError or FeatureError naming the file."""
+    """The feature sets of all tasks, and those that conditions name beside.
+
+    Raises ConfigError or FeatureError naming the file.
+    """
     return [
         feature_set
         for task in project.tasks.values()
-        for feature_set in load_feature_sets(project.features, task.entity, task.features)
+        for feature_set in load_feature_sets(project.features, task.entity, project.sets_of(task))
     ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-READY = "[...document.querySelectorAll('[data-list]')].every(list => 'ready' in list.dataset)"
+UNREADY = "[data-list]:not([data-ready]), [data-agenda]:not([data-ready])"
 
 
 def executable() -> str | None:
@@ -41,7 +41,8 @@ class Opened:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", self._asked)
         page.goto(file.as_uri())
-        page.wait_for_function(READY)
+        # no function: the page forbids to make one of text
+        page.locator(UNREADY).first.wait_for(state="detached")
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

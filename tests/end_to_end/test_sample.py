@@ -60,8 +60,10 @@ def _keep_only(root: Path, *tasks: str) -> None:
     for path in (folder / "tasks").glob("*.yml"):
         if path.stem not in tasks:
             path.unlink()
+    for name in ("actions.yml", "plays.yml"):  # they ask about all four entities
+        (folder / name).unlink()
     export = yaml.safe_load((folder / "export.yml").read_text(encoding="utf-8"))
-    kept = {name: each for name, each in export["targets"].items() if each["task"] in tasks}
+    kept = {name: each for name, each in export["targets"].items() if each.get("task") in tasks}
     text = yaml.safe_dump({**export, "targets": kept}, allow_unicode=True)
     (folder / "export.yml").write_text(text, encoding="utf-8")
 

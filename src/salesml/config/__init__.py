@@ -1,5 +1,12 @@
 """Projects as configuration: the YAML files under ``configs/<project>/``."""
 
+from salesml.config.actions import (
+    ActionConfig,
+    ActionsConfig,
+    BlockConfig,
+    EscalateConfig,
+    PlayConfig,
+)
 from salesml.config.contacts import Capacity, Value, Worth
 from salesml.config.fairness import Fairness
 from salesml.config.project import Project, ProjectConfig, load_project
@@ -12,19 +19,25 @@ from salesml.config.sources import (
     SourceConfig,
     SourcesConfig,
 )
-from salesml.config.tasks import Band, ExportConfig, TargetConfig, TaskConfig
+from salesml.config.tasks import ALL, Band, ExportConfig, TargetConfig, TaskConfig
 from salesml.config.values import Days, Words, days
 
 __all__ = [
+    "ALL",
     "WHOLE",
+    "ActionConfig",
+    "ActionsConfig",
     "Band",
+    "BlockConfig",
     "Capacity",
     "Checks",
     "ColumnConfig",
     "Days",
+    "EscalateConfig",
     "ExportConfig",
     "Fairness",
     "JoinConfig",
+    "PlayConfig",
     "Project",
     "ProjectConfig",
     "RetrainConfig",

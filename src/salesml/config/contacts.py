@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from salesml.config.values import Strict
 
-__all__ = ["PERIODS", "Capacity", "Value", "Worth"]
+__all__ = ["PERIODS", "Capacity", "Money", "Value", "Worth"]
 
 PERIODS = {"day": 1, "week": 7, "month": 30}
 _OF_AMOUNT = re.compile(r"\s*(?:([-+]?\d+(?:\.\d+)?)\s*\*\s*)?amount\s*")
@@ -34,6 +34,9 @@ def _worth(value: object) -> object:
     if isinstance(value, (Worth, dict)):
         return value
     raise ValueError("must be a sum of money such as 50000, or `amount`, or `0.1 * amount`")
+
+
+Money = Annotated[Worth, BeforeValidator(_worth)]
 
 
 class Capacity(Strict):
@@ -62,8 +65,8 @@ class Value(Strict):
     """
 
     contact: float = Field(default=0, le=0)
-    positive: Annotated[Worth, BeforeValidator(_worth)]
-    negative: Annotated[Worth, BeforeValidator(_worth)] = Worth()
+    positive: Money
+    negative: Money = Worth()
 
     @property
     def needs_amount(self) -> bool:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from salesml.config.actions import ActionsConfig, read_actions
 from salesml.config.sources import SourceConfig, SourcesConfig
 from salesml.config.tasks import ExportConfig, TargetConfig, TaskConfig
 from salesml.config.values import Connections, Strict, TimeZone, Words
@@ -60,6 +61,7 @@ class Project:
     tasks: dict[str, TaskConfig]
     targets: dict[str, TargetConfig]
     scratch: Path | None = None
+    actions: ActionsConfig | None = None
 
     @property
     def var(self) -> Path:
@@ -102,6 +104,22 @@ class Project:
             )
         return self.tasks[name]
 
+    @property
+    def catalogue(self) -> ActionsConfig:
+        """The actions of the project; raises ConfigError where it has none."""
+        if self.actions is None:
+            raise ConfigError(
+                f"Project {self.name} has no actions.",
+                where=str(self.root / "configs" / self.name / "actions.yml"),
+                fix="Write actions.yml: what can be done, by whom, and for whom it makes sense.",
+            )
+        return self.actions
+
+    def sets_of(self, task: TaskConfig) -> list[str]:
+        """The feature sets of *task*, and those that conditions about its entity name beside."""
+        beside = self.actions.features.get(task.entity, []) if self.actions is not None else []
+        return list(dict.fromkeys([*task.features, *beside]))
+
 
 def load_project(name: str, root: Path | str = ".") -> Project:
     """Read ``configs/<name>/`` under *root*; raises ConfigError naming file and line."""
@@ -110,7 +128,8 @@ def load_project(name: str, root: Path | str = ".") -> Project:
     settings = read_model(folder / "project.yml", ProjectConfig)
     sources = read_model(folder / "sources.yml", SourcesConfig, SourcesConfig.problems)
     tasks = _read_tasks(folder / "tasks", sources.sources)
-    export = _read_export(folder / "export.yml", tasks, sources.connections)
+    actions = read_actions(folder, tasks)
+    export = _read_export(folder / "export.yml", tasks, actions, sources.connections)
     return Project(
         name=folder.name,
         root=root,
@@ -119,6 +138,7 @@ def load_project(name: str, root: Path | str = ".") -> Project:
         sources=sources.sources,
         tasks=tasks,
         targets=export.targets,
+        actions=actions,
     )
 
 
@@ -137,12 +157,16 @@ def _project_folder(name: str, root: Path) -> Path:
 
 
 def _read_export(
-    path: Path, tasks: dict[str, TaskConfig], connections: Connections
+    path: Path,
+    tasks: dict[str, TaskConfig],
+    actions: ActionsConfig | None,
+    connections: Connections,
 ) -> ExportConfig:
     if not path.exists():
         return ExportConfig()
+    entities = actions.entities if actions is not None else []
     return read_model(
-        path, ExportConfig, lambda e: e.problems(tasks, {**connections, **e.connections})
+        path, ExportConfig, lambda e: e.problems(tasks, entities, {**connections, **e.connections})
     )
 
 

@@ -16,9 +16,11 @@ from salesml.config.values import Connections, Days, Every, Names, Strict, Words
 from salesml.errors import suggest
 from salesml.yaml_file import Place
 
-__all__ = ["Band", "ExportConfig", "TargetConfig", "TaskConfig"]
+__all__ = ["ALL", "Band", "ExportConfig", "TargetConfig", "TaskConfig"]
 
+ALL = "all"  # actions of every entity
 CALENDARS = ("year", "month", "week")
+_KINDS = {"actions": "entity of actions"}
 
 
 class Band(Strict):
@@ -113,15 +115,26 @@ class TaskConfig(Strict):
 
 
 class TargetConfig(Strict):
-    """One entry of ``export.yml``: which fields of which table get which values."""
+    """One entry of ``export.yml``: which fields of which table get which values.
 
-    task: str
+    The values are the scores of a ``task``, or the tasks for people that the ``actions`` of an
+    entity (or ``all``) come to.
+    """
+
+    task: str | None = None
+    actions: str | None = None
     connection: str
     table: str
     key: str
     mode: Literal["update", "upsert"] = "update"
     fields: dict[str, str] = Field(min_length=1)
     stamps: dict[str, str] = Field(default={})
+
+    @model_validator(mode="after")
+    def _of_one(self) -> TargetConfig:
+        if (self.task is None) == (self.actions is None):
+            raise ValueError("a target has either `task:` or `actions:`")
+        return self
 
 
 class ExportConfig(Strict):
@@ -131,14 +144,17 @@ class ExportConfig(Strict):
     targets: dict[str, TargetConfig] = Field(default={})
 
     def problems(
-        self, tasks: Collection[str], connections: Collection[str]
+        self, tasks: Collection[str], entities: Collection[str], connections: Collection[str]
     ) -> Iterator[tuple[Place, str]]:
-        """Tasks and connections that targets name and that are not there, with their places."""
+        """What targets name and is not there, with its place; *entities* are those with actions."""
+        acted_on = [*entities, ALL] if entities else []
         for name, target in self.targets.items():
             for kind, value, known in (
                 ("task", target.task, tasks),
+                ("actions", target.actions, acted_on),
                 ("connection", target.connection, connections),
             ):
-                if value not in known:
-                    text = f"target '{name}' names the unknown {kind} '{value}'."
-                    yield ("targets", name, kind), text + suggest(value, known)
+                if value is not None and value not in known:
+                    text = f"target '{name}' names the unknown {_KINDS.get(kind, kind)} '{value}'."
+                    hint = suggest(value, known) if known else " The project has no actions.yml."
+                    yield ("targets", name, kind), text + hint

@@ -2,7 +2,7 @@
 
 from salesml.explanation.changes import Explained, Versions, changes, unexplained
 from salesml.explanation.help import Helper
-from salesml.explanation.peers import Peers, RowPeers
+from salesml.explanation.peers import Peers, RowPeers, noun_of
 from salesml.explanation.points import AVERAGE, points, scores
 from salesml.explanation.reasons import reasons
 
@@ -14,6 +14,7 @@ __all__ = [
     "RowPeers",
     "Versions",
     "changes",
+    "noun_of",
     "points",
     "reasons",
     "scores",

@@ -14,7 +14,7 @@ from salesml.explanation.points import Floats
 from salesml.explanation.words import Telling, missing, quantity
 from salesml.features import Feature
 
-__all__ = ["Peers", "RowPeers"]
+__all__ = ["Peers", "RowPeers", "noun_of"]
 
 FEWEST = 10  # entities that make a segment
 LEAST_KNOWN = 0.5  # share of entities that have a value: else there is no usual one
@@ -24,6 +24,11 @@ _NOUNS = {
     "opportunity": Words(ja="商談", en="deals"),
     "municipality": Words(ja="自治体", en="municipalities"),
 }
+
+
+def noun_of(entity: str) -> Words:
+    """What many of *entity* are called."""
+    return _NOUNS.get(entity, Words(ja="対象", en="all that were scored"))
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class RowPeers:
     def __init__(self, peers: Peers, segment: Sequence[object], entity: str) -> None:
         self._peers = peers
         self._groups = [str(s) if str(s) in peers.segments else None for s in segment]
-        self._noun = _NOUNS.get(entity, Words(ja="対象", en="all that were scored"))
+        self._noun = noun_of(entity)
         self._told: dict[tuple[Any, ...], dict[str, str | None]] = {}
 
     def medians(self, name: str) -> Floats:

@@ -22,6 +22,7 @@ __all__ = [
     "number",
     "percent",
     "rough",
+    "short_day",
     "shown",
     "signed",
 ]
@@ -134,6 +135,12 @@ def day(date: dt.date) -> Words:
         ja=f"{date.year}年{date.month}月{date.day}日（{weekday}）",
         en=f"{date:%a} {date.day} {date:%B} {date.year}",
     )
+
+
+def short_day(date: dt.date) -> Words:
+    """A date near by: 7/1（火）, Tue 1 Jul."""
+    weekday = "月火水木金土日"[date.weekday()]
+    return Words(ja=f"{date.month}/{date.day}（{weekday}）", en=f"{date:%a} {date.day} {date:%b}")
 
 
 def _finite(value: object) -> float | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from salesml.config import Words
+from salesml.report.action_section import ActionSection
+from salesml.report.agenda import counts
 from salesml.report.formats import shown
 from salesml.report.section import TaskSection
 from salesml.report.words import phrase
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from salesml.export import ExportResult
     from salesml.intake import ReadReport
 
-__all__ = ["Notice", "notices"]
+__all__ = ["Notice", "notices", "unacted"]
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,13 @@ def notices(
     reads: Sequence[ReadReport],
     exports: Sequence[ExportResult],
     failures: Sequence[tuple[Words, str]] = (),
+    actions: ActionSection | None = None,
 ) -> list[Notice]:
     """Everything to know, serious things first; *failures* are titles of tasks, and errors."""
     found = [
         *_of_failures(failures),
         *_of_exports(exports),
+        *(_of_actions(actions) if actions else ()),
         *_of_tasks(sections),
         *_of_models(sections),
         *_of_reads(reads),
@@ -84,3 +88,19 @@ def _of_exports(exports: Sequence[ExportResult]) -> Iterator[Notice]:
         if export.failed:
             words = phrase("notice_failed", n=export.failed, target=export.target)
             yield Notice(words, "write-back", serious=True)
+
+
+def unacted(error: str) -> Iterator[Notice]:
+    """That next actions could not be decided, for *error*; nothing where there is none."""
+    if error:
+        why = shown(error.partition("\n")[0], limit=200).text
+        yield Notice(phrase("notice_actions_failed", error=why), "overview", serious=True)
+
+
+def _of_actions(actions: ActionSection) -> Iterator[Notice]:
+    overdue = counts(actions.agenda, actions.as_of).overdue
+    if overdue:
+        yield Notice(phrase("notice_overdue", n=overdue), "today", serious=True)
+    if actions.notes:
+        words = phrase("notice_action_notes", n=len(actions.notes))
+        yield Notice(words, "action-notes", serious=False)

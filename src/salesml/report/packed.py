@@ -16,7 +16,7 @@ from salesml.report.municipal_packed import prefectures, told
 from salesml.report.rows import BRIEF, Row
 from salesml.report.section import TaskSection, Tones
 
-__all__ = ["allotted", "pack"]
+__all__ = ["Json", "allotted", "compressed", "pack"]
 
 Json = Any
 
@@ -43,10 +43,11 @@ def pack(section: TaskSection, scores: pd.DataFrame, rows: Mapping[int, Row], cu
         "profiles": {place: _profile(section, row) for place, row in rows.items()},
     }
     places = prefectures(scores[section.task.id_column]) if section.municipal else {}
-    return _compressed({**about, **columns, **places})
+    return compressed({**about, **columns, **places})
 
 
-def _compressed(content: Json) -> str:
+def compressed(content: Json) -> str:
+    """*content* as the page's script unpacks it."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     # no time inside: the same run makes the same bytes
     return base64.b64encode(gzip.compress(text.encode("utf-8", "replace"), 9, mtime=0)).decode()

@@ -16,11 +16,13 @@ from markupsafe import Markup
 
 from salesml.config import Project, Words
 from salesml.report import formats
+from salesml.report.action_section import ActionSection
+from salesml.report.agenda_view import agenda_view
 from salesml.report.changes import Changes, changes
 from salesml.report.charts import calibration, funnel, histogram, months
 from salesml.report.municipal_calendar import Coming, Strip, coming, strip
 from salesml.report.municipal_map import TileMap, tile_map
-from salesml.report.notices import notices
+from salesml.report.notices import notices, unacted
 from salesml.report.outcomes import write_back
 from salesml.report.outlook import BandRecord, Outlook, band_records, outlook
 from salesml.report.overview import Card, card
@@ -38,10 +40,12 @@ if TYPE_CHECKING:
 __all__ = ["LISTED", "render"]
 
 LISTED = 100  # rows of a list that are told in full: each has a profile, which a click opens
+SIGNS = 10  # new signs that are shown at once
 DETAILED = 10  # rows whose reasons are all in the table as well, for readers without scripts
 MOST = 100_000  # rows of all lists together that a page holds
 UNTOLD = "詳細は実行ログへ (see the log of the run)"
-SCRIPTS = ("report.js", "list.js", "profile.js", "municipal.js")
+SCRIPTS = ("report.js", "list.js", "scores.js", "agenda.js", "profile.js", "municipal.js")
+STYLES = ("report.css", "agenda.css")
 SAID_BY_SCRIPT = (
     *("new", "would_help", "reasons_of_score", "why_changed", "history", "timeline", "no_events"),
     *("brief_only", "all", "close"),
@@ -49,6 +53,10 @@ SAID_BY_SCRIPT = (
     *("approach", "deadlines", "subsidies", "cite", "policy", "stage_scores", "new_contact"),
     *("election", "similar", "bring", "prefecture"),
     *("score", "probability", "expected_bad", "expected_good", "owner", "segment", "change"),
+    *("next_action", "due", "by", "gain", "minutes", "points", "nobody", "details"),
+    *("late", "late_one", "left", "left_one", "left_none", "open_ended", "urgent", "escalated"),
+    *("asked_on", "told_play", "told_concept", "told_effect", "told_evidence", "told_explored"),
+    *("told_best", "told_next", "points_assumed"),
 )
 
 
@@ -83,17 +91,22 @@ def render(
     reads: Sequence[ReadReport],
     exports: Sequence[ExportResult],
     failures: Sequence[tuple[Words, str]] = (),
+    actions: ActionSection | None = None,
+    actions_failed: str = "",
     path: Path | None = None,
 ) -> Path:
     """Write the report and return its path, by default ``var/<project>/report/<as_of>.html``.
 
-    *now* is naive UTC; *failures* are titles of tasks that could not be scored, and why. The file
-    is whole or not there: it is written aside and renamed.
+    *now* is naive UTC; *failures* are titles of tasks that could not be scored, and why; *actions*
+    what is to be done, where the project says anything about that, *actions_failed* why that could
+    not be decided. The file is whole or not there: it is written aside and renamed.
     """
     if _hides_names(project):  # an error may cite the value it stumbled over
         failures = [(title, UNTOLD) for title, _ in failures]
+        actions = actions and actions.nameless()
+        actions_failed = actions_failed and UNTOLD
     target = path or project.var / "report" / f"{as_of}.html"
-    script = Markup("\n").join(asset("salesml.report", name) for name in SCRIPTS)
+    script = _together(SCRIPTS)
     html = (
         _templates()
         .get_template("page.html.j2")
@@ -104,13 +117,18 @@ def render(
             run_id=run_id,
             created=local(project, now),
             tasks=_views(project, sections),
-            notices=notices(sections, reads, exports, failures),
+            agenda=agenda_view(actions, project.settings.currency) if actions else None,
+            notices=[
+                *unacted(actions_failed),
+                *notices(sections, reads, exports, failures, actions),
+            ],
             failures=failures,
             detailed=DETAILED,
+            signs=SIGNS,
             reads=reads,
             written=write_back(exports, names_hidden=_hides_names(project)),
             title=_title(project, as_of),
-            css=asset("salesml.report", "report.css"),
+            css=_together(STYLES),
             words={
                 key: list(phrase(key, points="{points}").model_dump().values())
                 for key in SAID_BY_SCRIPT
@@ -121,6 +139,10 @@ def render(
     )
     write_atomically(target, html)
     return target
+
+
+def _together(names: Sequence[str]) -> Markup:
+    return Markup("\n").join(asset("salesml.report", name) for name in names)
 
 
 def _hides_names(project: Project) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from salesml.config import Band, TaskConfig, Words
-from salesml.report.formats import Shown, amount, clean, missing, percent, shown, signed
+from salesml.report.formats import Shown, amount, clean, missing, percent, short_day, shown, signed
 from salesml.report.section import Tones
+from salesml.report.words import phrase
 
 __all__ = ["Change", "Reason", "Row", "ScoreList", "changes_of", "row_of", "score_list", "top"]
 
@@ -45,7 +46,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Row:
-    """One entity; ``change`` is None where it was never scored before. ``key`` is its whole id."""
+    """One entity; ``change`` is None where it was never scored before. ``key`` is its whole id.
+
+    ``next`` says what is to be done, by whom and until when, where the record does.
+    """
 
     rank: int
     key: str
@@ -64,6 +68,7 @@ class Row:
     segment: Shown
     reasons: list[Reason]
     changes: list[Change]
+    next: Words | None = None
 
     @property
     def brief(self) -> list[Reason]:
@@ -141,7 +146,20 @@ def row_of(task: TaskConfig, record: Mapping[Hashable, Any], currency: str, rank
         segment=shown(record.get("segment"), limit=16),
         reasons=_reasons(record["reasons"]),
         changes=changes_of(record),
+        next=_next(record),
     )
+
+
+def _next(record: Mapping[Hashable, Any]) -> Words | None:
+    if missing(record.get("next_action")):
+        return None
+    due, by = record["next_action_due"], clean(record["next_action_by"])
+    day = phrase("open_ended") if missing(due) else phrase("next_until", points=short_day(due))
+    ja, en = (
+        _words(" · ".join(filter(None, (f"→ {record[f'next_action_{language}']}", when, by))))
+        for language, when in (("ja", day.ja), ("en", day.en))
+    )
+    return Words(ja=ja, en=en)
 
 
 def changes_of(record: Mapping[Hashable, Any]) -> list[Change]:

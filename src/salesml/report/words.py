@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from markupsafe import Markup, escape
 
 from salesml.config import Words
+from salesml.report.action_words import ACTION_WORDS
 
 __all__ = ["Bilingual", "both", "check_words", "filled", "metric_words", "phrase", "say"]
 
@@ -288,6 +289,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Scores run from 1 to 99, 50 is the average. The points of the reasons add up to the "
         "distance from it. Probabilities are calibrated on past outcomes.",
     ),
+    **ACTION_WORDS,
 }
 
 _METRICS: dict[str, tuple[Words, Words]] = {

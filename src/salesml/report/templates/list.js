@@ -1,5 +1,5 @@
 // A list: the page shows its first rows; the script unpacks all, sorts, filters and turns pages.
-const PAGE = 100;
+// What its rows hold and are filtered by is for those who extend it to say.
 
 const unpack = async (base64) => {
   const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
@@ -22,21 +22,17 @@ const option = (value, place) => {
   return make("option", { value: place, "data-ja": ja, "data-en": en }, root.lang === "ja" ? ja : en);
 };
 
-class ScoreList {
-  constructor(element, data) {
+class PagedList {
+  constructor(element, data, size) {
     this.element = element;
-    this.task = element.dataset.list;
     this.data = data;
-    this.good = element.closest(".task").classList.contains("good");
+    this.size = size;
     this.body = element.querySelector("tbody");
     this.columns = [...element.querySelectorAll("thead th")];
-    this.told = [...this.body.rows]; // the first rows are in the page, with all their reasons
-    this.band = data.score.map((score) => data.bands.findIndex((band) => score >= band.from));
-    this.order = data.score.map((_, place) => place);
+    this.told = [];
+    this.order = Array.from({ length: data.id.length }, (_, place) => place);
     this.shown = this.order;
     this.page = 0;
-    this.told.forEach((row, place) => this.open(row.querySelector("bdi"), place));
-    this.listen();
   }
 
   listen() {
@@ -46,7 +42,6 @@ class ScoreList {
       const values = this.data[`${select.dataset.filter}s`];
       select.append(all, ...values.map((value, place) => option(value, place)));
     }
-    followMap(this);
     find("input[type=search]").addEventListener("input", () => this.filter());
     this.element.addEventListener("change", ({ target }) => {
       // leaving the search changes nothing, and new rows would swallow the click that left it
@@ -62,49 +57,21 @@ class ScoreList {
         this.element.scrollIntoView();
       });
     }
-    this.count();
   }
 
-  // what a row can be found by; folded once, when somebody searches
-  get haystack() {
-    const { name, id, owner, owners, segment, segments, texts } = this.data;
-    this.folded ??= name.map((text, i) => fold(`${text} ${id[i]} ${owners[owner[i]] ?? ""} ${segments[segment[i]] ?? ""}`));
-    this.reasons ??= texts.map((pair) => fold(pair.join(" ")));
-    return this.folded;
-  }
-
-  matcher(word) {
-    const rows = this.haystack;
-    const told = new Set();
-    this.reasons.forEach((text, place) => text.includes(word) && told.add(place));
-    return (i) => rows[i].includes(word) || this.data.reasons[i].some((entry, k) => k % 2 && told.has(entry));
+  chosen(css) {
+    return this.element.querySelector(css)?.value ?? "";
   }
 
   filter() {
-    const chosen = (css) => this.element.querySelector(css)?.value ?? "";
-    const words = fold(chosen("input[type=search]")).split(/\s+/).filter(Boolean);
-    const tests = words.map((word) => this.matcher(word));
-    const band = chosen("input[type=radio]:checked");
-    if (band) {
-      const place = this.data.bands.findIndex((each) => each.name === band);
-      tests.push((i) => this.band[i] === place);
-    }
-    for (const name of ["owner", "segment", "prefecture"]) {
-      const value = chosen(`[data-filter=${name}]`);
-      if (value !== "") tests.push((i) => this.data[name][i] === Number(value));
+    const words = fold(this.chosen("input[type=search]")).split(/\s+/).filter(Boolean);
+    const tests = [...words.map((word) => this.matcher(word)), ...this.tests(this.chosen("input[type=radio]:checked"))];
+    for (const { dataset, value } of this.element.querySelectorAll("select")) {
+      if (value !== "") tests.push((i) => this.data[dataset.filter][i] === Number(value));
     }
     this.shown = this.order.filter((i) => tests.every((test) => test(i)));
     this.page = 0;
     this.show();
-  }
-
-  values(column) {
-    const { data } = this;
-    const coded = (name) => data[name].map((code) => (code < 0 ? null : code)); // codes are in order
-    if (column === "rank") return data.score.map((_, place) => place);
-    if (column === "name") return data.name.map((name, i) => name || data.id[i]);
-    if (column === "owner" || column === "segment") return coded(column);
-    return column.startsWith("expected") ? data.expected : data[column];
   }
 
   sort(header) {
@@ -125,20 +92,20 @@ class ScoreList {
   }
 
   show() {
-    const from = this.page * PAGE;
-    this.body.replaceChildren(...this.shown.slice(from, from + PAGE).map((place) => this.row(place)));
+    const from = this.page * this.size;
+    this.body.replaceChildren(...this.shown.slice(from, from + this.size).map((place) => this.row(place)));
     this.count();
   }
 
   count() {
-    const { shown, page } = this;
-    const last = Math.min((page + 1) * PAGE, shown.length);
+    const { shown, page, size } = this;
+    const last = Math.min((page + 1) * size, shown.length);
     const put = (name, number) => (this.element.querySelector(`[data-${name}]`).textContent = number.toLocaleString("en-US"));
-    put("from", shown.length ? page * PAGE + 1 : 0);
+    put("from", shown.length ? page * size + 1 : 0);
     put("to", last);
     put("counter", shown.length);
     this.element.querySelector(".nothing").hidden = shown.length > 0;
-    this.element.querySelector(".pager").hidden = shown.length <= PAGE;
+    this.element.querySelector(".pager").hidden = shown.length <= size;
     this.element.querySelector("[data-step='-1']").disabled = page === 0;
     this.element.querySelector("[data-step='1']").disabled = last >= shown.length;
   }
@@ -154,69 +121,17 @@ class ScoreList {
     }
     return row;
   }
-
-  cell(column, i) {
-    const { data } = this;
-    const label = (key) => make("span", { class: "inline-label" }, say(key));
-    if (column === "rank") return [String(i + 1)];
-    if (column === "name") {
-      const name = this.open(make("bdi", {}, short(data.name[i] || data.id[i], 60)), i);
-      return [name, data.name[i] ? make("small", {}, make("bdi", {}, short(data.id[i], 40))) : null];
-    }
-    if (column === "score") return [String(data.score[i])];
-    if (column === "band") return [this.chip(i)];
-    if (column === "change") return [label("change"), " ", this.moved(i)];
-    if (column === "probability") return [label("probability"), " ", percent(data.probability[i])];
-    if (column.startsWith("expected")) return [label(column), " ", money(data.expected[i], data.money)];
-    if (column === "reasons") return this.brief(i);
-    return [label(column), " ", make("bdi", {}, short(data[`${column}s`][data[column][i]] ?? "–", 20))];
-  }
-
-  chip(i) {
-    const band = this.data.bands[this.band[i]];
-    const dot = make("i", { class: `dot tone-${this.data.tones[this.band[i]]}` });
-    return make("span", { class: "chip" }, dot, both(band.ja, band.en));
-  }
-
-  moved(i) {
-    const change = this.data.change[i];
-    if (change === null) return make("span", { class: "tag" }, say("new"));
-    if (!change) return make("span", { class: "quiet" }, signed(0));
-    return make("span", { class: `move ${change > 0 ? "up" : "down"}` }, `${change > 0 ? "▲" : "▼"} ${signed(change)}`);
-  }
-
-  brief(i) {
-    const { reasons, texts } = this.data;
-    const told = [];
-    for (let k = 0; k < reasons[i].length; k += 2) {
-      const points = reasons[i][k];
-      told.push(make("span", { class: "reason" }, make("span", { class: `points ${points > 0 ? "up" : "down"}` }, signed(points)), " ", both(...texts[reasons[i][k + 1]])));
-    }
-    return [make("span", { class: "brief" }, ...told)];
-  }
-
-  // a name becomes a button that opens the entity
-  open(name, place) {
-    const button = make("button", { type: "button", class: "entity" });
-    name.replaceWith(button);
-    button.append(name);
-    button.addEventListener("click", () => showProfile(this, place));
-    return button;
-  }
 }
 
-const setUp = async (element) => {
+// unpack *element*'s list and hand it to *made*; an old browser has no DecompressionStream
+const setUp = async (element, made) => {
   try {
-    const list = new ScoreList(element, await unpack(element.querySelector("[data-packed]").textContent));
-    for (const name of document.querySelectorAll("bdi[data-entity]")) {
-      const [task, id] = [name.dataset.entity.slice(0, list.task.length), name.dataset.entity.slice(list.task.length + 1)];
-      const place = task === list.task ? list.data.id.indexOf(id) : -1;
-      if (place >= 0) list.open(name, place);
-    }
+    made(element, await unpack(element.querySelector("[data-packed]").textContent));
   } catch (error) {
-    element.querySelector(".unreadable").hidden = false; // an old browser: no DecompressionStream
+    element.querySelector(".unreadable").hidden = false;
     element.querySelector(".tools").hidden = true;
     if (typeof DecompressionStream !== "undefined") throw error;
+  } finally {
+    element.dataset.ready = "";
   }
 };
-document.querySelectorAll("[data-list]").forEach((element) => void setUp(element).then(() => (element.dataset.ready = "")));

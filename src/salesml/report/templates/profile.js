@@ -105,7 +105,7 @@ const showProfile = (list, place) => {
   heading.replaceChildren(make("bdi", {}, data.name[place] || data.id[place]));
   if (data.name[place]) heading.append(" ", make("small", {}, make("bdi", {}, data.id[place])));
   const brief = data.profiles[place] ? null : make("p", { class: "quiet" }, say("brief_only"));
-  const parts = [factsOf(list, place), ...approachOf(list, place), changesOf(list, place), part("reasons_of_score", diverging(reasonsOf(list, place)), brief ?? ""), historyOf(list, place), eventsOf(list, place)];
+  const parts = [factsOf(list, place), nextOf(list, place), ...approachOf(list, place), changesOf(list, place), part("reasons_of_score", diverging(reasonsOf(list, place)), brief ?? ""), historyOf(list, place), eventsOf(list, place)];
   dialog.querySelector("[data-profile]").replaceChildren(...parts.filter(Boolean));
   dialog.className = `profile ${list.good ? "good" : "bad"}`;
   dialog.showModal();

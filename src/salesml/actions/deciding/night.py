@@ -1,0 +1,226 @@
+"""The decisions of a night, from situations, plays, people and the past."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from salesml.actions.deciding import escalating
+from salesml.actions.deciding.chance import Lots
+from salesml.actions.deciding.each import KEY, Key, each, keys_of
+from salesml.actions.deciding.escalating import Escalation, escalations
+from salesml.actions.deciding.options import COLUMNS, by_weight, leading, options_of
+from salesml.actions.deciding.past import Past
+from salesml.actions.deciding.plan import Planned
+from salesml.actions.deciding.rows import Telling, rows_of
+from salesml.actions.deciding.verdicts import Cases, Verdict, verdicts
+from salesml.actions.deciding.week import Time, time_left
+from salesml.actions.rules import Situation
+from salesml.config import ActionsConfig, TaskConfig, Words
+
+__all__ = ["Decided", "Night", "decide"]
+
+_NO_EFFECTS = pd.DataFrame(columns=["entity_id", "action", "effect", "low", "high"])
+_NO_OPTIONS = pd.DataFrame(columns=COLUMNS)
+
+
+@dataclass(frozen=True)
+class Night:
+    """What a night is decided on.
+
+    Parameters
+    ----------
+    situations : by entity, those whose tasks were scored.
+    fired : entity, entity_id, play: the plays that fired tonight.
+    past : what was decided before, as known tonight.
+    people : as `salesml.actions.rules.people_of`.
+    learnt : effects by entity, as `options_of` takes them.
+    """
+
+    config: ActionsConfig
+    tasks: Mapping[str, TaskConfig]
+    as_of: dt.date
+    run_id: str
+    situations: Mapping[str, Situation]
+    fired: pd.DataFrame
+    past: Past
+    people: pd.DataFrame
+    learnt: Mapping[str, pd.DataFrame]
+
+    @cached_property
+    def entities(self) -> pd.DataFrame:
+        """Everybody considered, by (entity, entity_id)."""
+        rows = [s.rows.assign(entity=entity) for entity, s in self.situations.items()]
+        whole = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=KEY)
+        names = ["name", "segment", "owner_id", "owner", "amount"]
+        lacking = {name: None for name in names if name not in whole}
+        whole = whole.assign(**lacking)
+        return whole.assign(owner_id=_or_none(whole["owner_id"])).set_index(KEY)
+
+    @cached_property
+    def options(self) -> pd.DataFrame:
+        """Every action allowed, in a fixed order."""
+        parts = [
+            options_of(
+                entity, s.rows, s.allowed, self.config, self.tasks,
+                self.learnt.get(entity, _NO_EFFECTS),
+            )
+            for entity, s in self.situations.items()
+        ]  # fmt: skip
+        parts = [part for part in parts if len(part)]
+        if not parts:
+            return _NO_OPTIONS
+        whole = pd.concat(parts, ignore_index=True)
+        whole["owner_id"] = _or_none(whole["owner_id"])
+        return whole.sort_values([*KEY, "action"], ignore_index=True)
+
+    @cached_property
+    def wanted(self) -> dict[Key, list[str]]:
+        """The plays that each entity waits for: fired tonight, or before and still true."""
+        true = {
+            (entity, *of)
+            for entity, s in self.situations.items()
+            for of in each(s.true, "entity_id", "play")
+        }
+        found: dict[Key, list[str]] = {
+            key: [p for p in plays if (*key, p) in true]
+            for key, plays in self.past.wanted(self.config).items()
+        }
+        for entity, entity_id, play in each(self.fired, *KEY, "play"):
+            found.setdefault((entity, entity_id), []).append(play)
+        there = set(self.entities.index)
+        weighed = {k: by_weight(plays, self.config) for k, plays in found.items() if k in there}
+        return {key: plays for key, plays in weighed.items() if plays}
+
+
+def _or_none(values: pd.Series) -> pd.Series:
+    return values.astype(object).where(values.notna(), None)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The rows of the book, what people were asked for this week, and what else is to be known."""
+
+    decisions: pd.DataFrame
+    loads: pd.DataFrame
+    notes: list[Words]
+    planned: Planned
+
+
+def decide(night: Night) -> Decided:
+    """Decide what everybody considered gets, and who does it."""
+    config, past = night.config, night.past
+    fresh = _fresh(night)
+    ready = night.options[~fresh]
+    first = leading(ready, night.wanted, config)
+    late = _escalated(night)
+    urgent = {key for key, (play, _) in first.items() if _is_urgent(config, play, late.get(key))}
+    escalated = {key: to for key, to in late.items() if key not in urgent}
+    used = _asked(past.this_week(), escalated, config)
+    time = time_left(night.people, config.capacity, config.channels, used, night.as_of)
+    cases = Cases(
+        options=ready,
+        leading=first,
+        urgent=urgent,
+        closed=(set(keys_of(past.open())) | escalated.keys()) - urgent,
+        drawn=past.drawn(),
+        keys=list(night.entities.index),
+        cooling=set(keys_of(night.options[fresh])),
+    )
+    found, planned = verdicts(cases, Lots(config.holdout, config.explore, night.as_of), time)
+    decisions = rows_of(_telling(night, first), found, escalated)
+    tonight = decisions.loc[decisions["how"] != "escalated", used.columns]
+    loads = _loads(time, pd.concat([used, tonight]))
+    notes = [*escalating.notes(escalated), *_notes(found, first, config, night)]
+    return Decided(decisions, loads, notes, planned)
+
+
+def _fresh(night: Night) -> pd.Series:
+    """Whether each option was given so lately that it is not to come again yet."""
+    cooling = night.past.cooling(night.config.actions)
+    named = each(night.options, *KEY, "action")
+    return pd.Series([name in cooling for name in named], night.options.index, dtype=bool)
+
+
+def _is_urgent(config: ActionsConfig, play: str, late: Escalation | None) -> bool:
+    """Whether *play* comes first tonight: not where it is the very one that is escalated."""
+    return config.plays[play].urgent and (late is None or late.play != play)
+
+
+def _escalated(night: Night) -> dict[Key, Escalation]:
+    keys = set(night.entities.index)
+    return escalations(night.past.overdue(), night.config, night.people, night.entities, keys)
+
+
+def _asked(
+    before: pd.DataFrame, escalated: Mapping[Key, Escalation], config: ActionsConfig
+) -> pd.DataFrame:
+    """What people were asked for this week, escalations of tonight among it."""
+    columns = ["assignee_id", "channel", "minutes"]
+    actions = [(e.rep_id, config.actions[e.action]) for e in escalated.values()]
+    rows = [(rep, action.channel, action.minutes) for rep, action in actions if rep]
+    tonight = pd.DataFrame(rows, columns=columns, dtype=object)
+    return pd.concat([before[columns].astype(object), tonight], ignore_index=True)
+
+
+def _telling(night: Night, first: Mapping[Key, tuple[str, str]]) -> Telling:
+    before = night.past.last
+    waits = before[(before["how"] == "capacity") & before["play"].notna()]
+    return Telling(
+        entities=night.entities,
+        options=night.options,
+        wanted=night.wanted,
+        leading=first,
+        waiting={
+            (entity, entity_id): (play, due, late)
+            for entity, entity_id, play, due, late in each(
+                waits, *KEY, "play", "due_on", "escalate_on"
+            )
+        },
+        names=dict(each(night.people, "rep_id", "name")),
+        config=night.config,
+        tasks=night.tasks,
+        as_of=night.as_of,
+        run_id=night.run_id,
+    )
+
+
+def _loads(time: Time, asked: pd.DataFrame) -> pd.DataFrame:
+    """Minutes that people were asked for this week, tonight among them, of those they have."""
+    taken = asked.dropna(subset="assignee_id").groupby("assignee_id")["minutes"].sum()
+    people = time.people
+    minutes = people["rep_id"].map(taken.astype(float)).fillna(0.0)
+    loads = people[["rep_id", "name", "role"]].assign(minutes=minutes, of=people["weekly"])
+    return loads[(loads["of"] > 0) | (loads["minutes"] > 0)].reset_index(drop=True)
+
+
+def _notes(
+    found: Mapping[Key, Verdict],
+    first: Mapping[Key, tuple[str, str]],
+    config: ActionsConfig,
+    night: Night,
+) -> list[Words]:
+    """Urgent plays that found nobody, and actions that cannot be valued."""
+    missed = [k for k, v in found.items() if v.how == "capacity" and k in first and v.row is None]
+    urgent = sum(config.plays[first[key][0]].urgent for key in missed)
+    told = []
+    if urgent:
+        told.append(
+            Words(
+                ja=f"緊急のプレイのうち{urgent}件は、今週対応できる人がいません。",
+                en=f"{urgent} urgent plays found nobody with the time or skill this week.",
+            )
+        )
+    many = len(set(keys_of(night.options[night.options["worth"].isna()])))
+    if many:
+        told.append(
+            Words(
+                ja=f"金額が分からないため、効果を金額にできないもの：{many}件（プレイだけが対象）。",
+                en=f"{many} have no amount, so that only plays choose actions for them.",
+            )
+        )
+    return told

@@ -1,0 +1,155 @@
+"""What the report says of actions, in both languages."""
+
+from __future__ import annotations
+
+__all__ = ["ACTION_WORDS"]
+
+ACTION_WORDS: dict[str, tuple[str, str]] = {
+    "agenda": ("今日の予定", "To do today"),
+    "agenda_list": ("やることの一覧", "What to do"),
+    "agenda_about": (
+        "担当者ごとに、何を・どこに・いつまでに・なぜ",
+        "For each person: what, for whom, until when, and why",
+    ),
+    "agenda_none": (
+        "今日やることはありません。",
+        "Nothing is to be done today.",
+    ),
+    "agenda_search": ("相手先・内容・理由で検索", "Search whom, what, why"),
+    "agenda_nothing": (
+        "条件に合うものがありません。担当や期限の絞り込みを変えてください。",
+        "Nothing matches. Change the search, the person or the deadline.",
+    ),
+    "agenda_top": ("急ぐ順に{n:,}件（全{total:,}件）", "The {n:,} most pressing of {total:,}"),
+    "notice_overdue": (
+        "期限を過ぎたアクションが{n:,}件あります。",
+        "Actions past their deadline: {n:,}.",
+    ),
+    "notice_action_notes": (
+        "アクションについての注意が{n:,}件あります。",
+        "Notes on actions: {n:,}.",
+    ),
+    "notice_actions_failed": (
+        "今回は次のアクションを決められませんでした。スコアは通常どおりです。（{error}）",
+        "Next actions could not be decided this time; scores are as usual. ({error})",
+    ),
+    # figures
+    "figure_todo": ("やること", "To do"),
+    "figure_new": ("今日の新規", "New today"),
+    "figure_overdue": ("期限超過", "Overdue"),
+    "figure_escalated": ("エスカレーション", "Escalated"),
+    "figure_value": ("見込み効果の合計", "Expected to bring"),
+    # columns
+    "due": ("期限", "Until"),
+    "what": ("やること", "What"),
+    "for_whom": ("相手先", "For whom"),
+    "by": ("担当", "By"),
+    "why_so": ("理由", "Why"),
+    "gain": ("見込み効果", "Expected gain"),
+    "kind": ("種類", "Kind"),
+    "entity_account": ("顧客", "Customer"),
+    "entity_lead": ("リード", "Lead"),
+    "entity_opportunity": ("商談", "Deal"),
+    "entity_municipality": ("自治体", "Municipality"),
+    "channel_mail": ("メール", "Mail"),
+    "channel_phone": ("電話", "Phone"),
+    "channel_visit": ("訪問", "Visit"),
+    "channel_meeting": ("打ち合わせ", "Meeting"),
+    "channel_web": ("Web", "Web"),
+    "channel_event": ("イベント", "Event"),
+    "minutes": ("{points}分", "{points} min"),
+    "points": ("{points}pt", "{points} pts"),
+    "points_assumed": ("{points}pt（仮定）", "{points} pts (assumed)"),
+    "nobody": ("担当未定", "Nobody yet"),
+    # deadlines
+    "due_filter": ("期限で絞り込み", "Filter by deadline"),
+    "due_overdue": ("期限超過", "Overdue"),
+    "due_today": ("今日まで", "Today"),
+    "due_week": ("1週間以内", "Within a week"),
+    "due_escalated": ("エスカレーション", "Escalated"),
+    "late": ("{points}日超過", "{points} days late"),
+    "late_one": ("1日超過", "1 day late"),
+    "left": ("あと{points}日", "{points} days left"),
+    "left_one": ("明日まで", "tomorrow"),
+    "left_none": ("今日まで", "today"),
+    "open_ended": ("期限なし", "No deadline"),
+    "urgent": ("至急", "Urgent"),
+    "escalated": ("エスカレーション", "Escalated"),
+    "asked_on": ("{points}に提案", "asked {points}"),
+    # reasons
+    "told_play": ("きっかけ", "Sign"),
+    "told_concept": ("スコアの理由", "Score"),
+    "told_effect": ("効果", "Effect"),
+    "told_evidence": ("根拠", "Evidence"),
+    "told_explored": ("お試し", "Trial"),
+    "chosen_by_chance": (
+        "効果を測るため、抽選で選んだアクションです",
+        "Chosen by chance, to measure what it brings",
+    ),
+    "told_best": ("連絡の目安", "Best reached"),
+    "told_next": ("見通し", "Outlook"),
+    "details": ("くわしく", "More"),
+    "next_action": ("次のアクション", "Next action"),
+    "other_signs": ("ほか{n:,}種類", "{n:,} more"),
+    "worth_unknown": (
+        "まだ効果がわからないアクション（{n:,}）",
+        "Actions whose effect is not known yet ({n:,})",
+    ),
+    "more_signs": ("、ほか{n:,}種類", ", and {n:,} more"),
+    "more_loads": ("、ほか{n:,}名", ", and {n:,} more"),
+    "next_until": ("{points}まで", "until {points}"),
+    # who has how much to do
+    "loads": ("担当者別の予定", "Who has how much to do"),
+    "person": ("担当", "Person"),
+    "minutes_week": ("今週の時間（分）", "Minutes this week"),
+    "minutes_of": ("{used:,} / {of:,}", "{used:,} of {of:,}"),
+    "signs": ("新しく見つかったサイン", "New signs"),
+    "not_asked": ("今日は提案しなかった先", "Not asked for today"),
+    "how_open": ("対応中（前の提案が未完了）", "Under way (an earlier action is open)"),
+    "how_cooldown": ("間隔をあけている", "Too soon after the last one"),
+    "how_capacity": ("今週の時間がいっぱい", "No time left this week"),
+    "how_nothing": ("効果が見込めるものがない", "Nothing worth its cost"),
+    "how_holdout": (
+        "効果を測るために何もしない",
+        "Left alone, to measure what actions bring",
+    ),
+    "how_explored": ("効果を測るために何もしない（抽選）", "Left alone by chance, to learn"),
+    "action_notes": ("アクションについての注意", "Notes on actions"),
+    # what actions brought
+    "worth": ("アクションの成果（これまで）", "What actions have brought so far"),
+    "worth_alt": (
+        "よい結果になる割合が、アクションで何ポイント変わったか。点が推定値、線が95%区間。"
+        "線が0をまたぐものは、まだ効果があるとも、ないとも言えません。",
+        "By how many points an action changed the share of good outcomes. Dot: estimate; line: its "
+        "95% interval. Where it crosses 0, neither an effect nor its absence is shown yet.",
+    ),
+    "worth_none": (
+        "まだ成果を測れるだけの結果がありません。実施と結果がたまると、ここに表示されます。",
+        "There are not enough outcomes yet to tell what actions brought; they will show here.",
+    ),
+    "worth_of": ("選び方による違い：{title}", "What choosing is worth: {title}"),
+    "uplift": ("どこまで広げるか", "How many to act on"),
+    "uplift_alt": (
+        "効果が大きいと見込まれる順にアクションした場合、よい結果になる割合が全体で何ポイント上がるか。帯が95%区間。",
+        "By how many points the share of good outcomes rises overall, if those with the largest "
+        "expected effect get an action first. Band: its 95% interval.",
+    ),
+    "treated": ("アクションする割合", "Share acted on"),
+    "gain_points": ("増加（ポイント）", "Gain (points)"),
+    "worth_policy_alt": (
+        "1件あたりの価値（{currency}）。点が推定値、線が95%区間。",
+        "Value per case, {currency}. Dot: estimate; line: its 95% interval.",
+    ),
+    "action": ("アクション", "Action"),
+    "effect_points": ("効果（ポイント）", "Effect (points)"),
+    "value_each": ("1件あたりの価値", "Value per case"),
+    "recommended": ("提案", "Asked"),
+    "done_share": ("実施", "Done"),
+    "with_it": ("提案した先", "With"),
+    "without_it": ("提案しなかった先", "Without"),
+    "effect": ("効果", "Effect"),
+    "worth_sum": ("もたらした価値", "Brought"),
+    "of_n": ("{n:,}件", "n = {n:,}"),
+    "policy": ("選び方", "Choice"),
+    "cases_n": ("件数", "Cases"),
+}
