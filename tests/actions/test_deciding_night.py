@@ -19,6 +19,9 @@ from tests.actions.evening import (
 )
 
 DAY = dt.timedelta(days=1)
+LEARNT = [
+    "entity_id", "action", "effect", "low", "high", "without", "evidence_ja", "evidence_en",
+]  # fmt: skip
 TUESDAY = MONDAY + DAY
 FRIDAY, SATURDAY = MONDAY + 4 * DAY, MONDAY + 5 * DAY
 ESCALATES = {"after": "7 days", "to": "manager"}
@@ -51,16 +54,27 @@ def test_nothing_is_done_that_costs_more_than_it_brings() -> None:
 def test_a_learnt_effect_takes_the_place_of_the_assumed_one() -> None:
     learnt = pd.DataFrame(
         [
-            ("a", "call", 0.001, -0.01, 0.012, "類似", "Of 40 alike"),
-            ("a", "visit", 0.2, 0.1, 0.3, None, None),
+            ("a", "call", 0.001, -0.01, 0.012, 0.6, "類似", "Of 40 alike"),
+            ("a", "visit", 0.2, 0.1, 0.3, 0.6, None, None),
         ],
-        columns=["entity_id", "action", "effect", "low", "high", "evidence_ja", "evidence_en"],
-    )  # fmt: skip
+        columns=LEARNT,
+    )
     days = Days(catalogue())
     row = by_account(days.night(MONDAY, situation({"a": {}}, ["call", "visit"]), learnt=learnt))
     assert row.loc["a", ["action", "effect", "effect_low", "effect_source"]].tolist() == [
         "visit", 0.2, 0.1, "learnt",
     ]  # fmt: skip
+
+
+def test_an_effect_learnt_of_the_promising_is_not_promised_to_those_without_a_chance() -> None:
+    row = ("call", 0.2, 0.1, 0.3, 0.1, None, None)
+    learnt = pd.DataFrame([(name, *row) for name in "ab"], columns=LEARNT)
+    found = situation({"a": {"churn.probability": 0.98}, "b": {"churn.probability": 0.7}})
+    rows = by_account(Days(catalogue()).night(MONDAY, found, learnt=learnt))
+    odds = (0.3 / 0.7) / (0.1 / 0.9) * (0.02 / 0.98)
+    told = rows.loc["a", ["effect", "effect_low", "effect_high"]].tolist()
+    assert told == pytest.approx([part * (odds / (1 + odds) - 0.02) for part in (1, 0.5, 1.5)])
+    assert rows.loc["b", "effect"] == pytest.approx(0.2)  # never more than was measured
 
 
 def test_an_amount_nobody_knows_leaves_only_plays() -> None:

@@ -76,13 +76,14 @@ def test_the_effect_is_found(learnt: Learnt) -> None:
 def test_everybody_asked_about_gets_effects_of_what_was_tried(learnt: Learnt) -> None:
     told = learnt.of("account")
     assert list(told) == [
-        "entity_id", "action", "effect", "low", "high", "evidence_ja", "evidence_en",
+        "entity_id", "action", "effect", "low", "high", "without", "evidence_ja", "evidence_en",
     ]  # fmt: skip
     assert set(told["action"]) == {"call"}
     assert told["entity_id"].is_unique
     assert len(told) == 48
     assert ((told["low"] <= told["effect"]) & (told["effect"] <= told["high"])).all()
     assert told["evidence_en"].str.contains("like cases in .*, staying away: .*% with it").all()
+    assert told["without"].between(0, 1).all()
     assert told["evidence_ja"].str.contains("類似.*件の来訪率は、実施.*%、未実施.*%").all()
     assert learnt.of("lead").empty
 

@@ -77,7 +77,7 @@ ACTION_WORDS: dict[str, tuple[str, str]] = {
     "escalated": ("エスカレーション", "Escalated"),
     "asked_on": ("{points}に提案", "asked {points}"),
     # reasons
-    "told_play": ("きっかけ", "Sign"),
+    "told_play": ("サイン", "Sign"),
     "told_concept": ("スコアの理由", "Score"),
     "told_effect": ("効果", "Effect"),
     "told_evidence": ("根拠", "Evidence"),

@@ -211,7 +211,7 @@ def _notes(
     if urgent:
         told.append(
             Words(
-                ja=f"緊急のプレイのうち{urgent}件は、今週対応できる人がいません。",
+                ja=f"緊急のサインのうち{urgent}件は、今週対応できる人がいません。",
                 en=f"{urgent} urgent plays found nobody with the time or skill this week.",
             )
         )
@@ -219,7 +219,7 @@ def _notes(
     if many:
         told.append(
             Words(
-                ja=f"金額が分からないため、効果を金額にできないもの：{many}件（プレイだけが対象）。",
+                ja=f"金額が分からないため、効果を金額にできないもの：{many}件（サインだけが対象）。",
                 en=f"{many} have no amount, so that only plays choose actions for them.",
             )
         )

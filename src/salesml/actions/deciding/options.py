@@ -14,7 +14,8 @@ from salesml.config import ActionsConfig, TaskConfig, Worth
 __all__ = ["COLUMNS", "by_weight", "leading", "options_at", "options_of"]
 
 SEVERITIES = ("high", "medium", "low-medium", "low")
-_LEARNT = ("effect", "effect_low", "effect_high", "evidence_ja", "evidence_en")
+_EFFECT = ["effect", "effect_low", "effect_high"]
+_LEARNT = (*_EFFECT, "without", "evidence_ja", "evidence_en")
 
 
 def options_of(
@@ -30,8 +31,9 @@ def options_of(
     Parameters
     ----------
     rows, allowed : as in `salesml.actions.rules.Situation`.
-    learnt : entity_id, action, effect, low, high, evidence_ja, evidence_en; where there is none,
-        the effect that the catalogue assumes counts.
+    learnt : entity_id, action, effect, low, high, without (the probability of the good outcome of
+        like cases without the action), evidence_ja, evidence_en; where there is none, the effect
+        that the catalogue assumes counts.
 
     Returns
     -------
@@ -99,11 +101,31 @@ def _with_effects(found: pd.DataFrame, learnt: pd.DataFrame) -> pd.DataFrame:
     known = learnt.rename(columns={"low": "effect_low", "high": "effect_high"})
     known = known.reindex(columns=["entity_id", "action", *_LEARNT])
     found = found.merge(known, on=["entity_id", "action"], how="left")
+    numbers = [*_EFFECT, "without"]
+    found[numbers] = found[numbers].apply(pd.to_numeric).astype(np.float64)
     is_learnt = found["effect"].notna()
+    found[_EFFECT] = found[_EFFECT].mul(_carried(found), axis=0)
     assumed = found["_assumed"] * found["good"] * (1 - found["good"])
-    found["effect"] = pd.to_numeric(found["effect"]).astype(np.float64).fillna(assumed)
+    found["effect"] = found["effect"].fillna(assumed)
     found["effect_source"] = np.where(is_learnt, "learnt", "assumed")
     return found
+
+
+def _carried(found: pd.DataFrame) -> pd.Series:
+    """The share of each learnt effect that holds for who has another chance than like cases had.
+
+    What doubles the odds of those who were tried doubles tonight's odds at most: an effect learnt
+    of the promising is not promised to those who have next to no chance.
+    """
+    before, chance = _inside(found["without"]), _inside(found["good"])
+    after = _inside(found["without"] + found["effect"])
+    odds = chance / (1 - chance) * (after / (1 - after)) / (before / (1 - before))
+    share = (odds / (1 + odds) - chance) / found["effect"]
+    return share.clip(0, 1).fillna(1.0)
+
+
+def _inside(probability: pd.Series) -> pd.Series:
+    return probability.clip(0.001, 0.999)
 
 
 def options_at(options: pd.DataFrame, rows: Sequence[int]) -> dict[int, dict[str, Any]]:

@@ -79,9 +79,9 @@ class Comparison:
 
         Where choosing by features is proven to be better, the effect is the model's; the less a row
         is like those that were tried, the more it is what was foretold of the like cases, those of
-        its segment. Else all have the average effect, drawn towards none as far as chance alone
-        could have made it (James and Stein, Estimation with quadratic loss, 1961); its interval is
-        as measured.
+        its segment. Else all have the average effect. Either is drawn towards none as far as chance
+        alone could have made it (James and Stein, Estimation with quadratic loss, 1961): among
+        several actions the one with the luckiest error must not win. Intervals are as measured.
         """
         told = self.model.effects(X) if self.model.targets_ else None
         parts = [
@@ -93,9 +93,7 @@ class Comparison:
         return pd.concat(parts, ignore_index=True)
 
     def _averages(self, X: pd.DataFrame, action: str) -> pd.DataFrame:
-        value, low, high = self.average(action)
-        drawn = value * _kept(value, low, high)
-        return _frame(np.tile([drawn, low, high], (len(X), 1)), action)
+        return _frame(np.tile(self.average(action), (len(X), 1)), action)
 
     def _mixed(self, told: Floats, action: str, segments: Sequence[Any]) -> pd.DataFrame:
         half = self._repeated(action) * (told[:, 2] - told[:, 1]) / 2
@@ -177,7 +175,9 @@ class Comparison:
 
 
 def _frame(values: Floats, action: str) -> pd.DataFrame:
+    """Effects of *action*, drawn towards none, from *values*: effect, low and high as measured."""
     found = pd.DataFrame(values, columns=["effect", "low", "high"])
+    found["effect"] *= _kept(values)
     return found.assign(row=np.arange(len(found)), action=action)
 
 
@@ -188,10 +188,11 @@ def _like(foretold: pd.Series, gain: pd.Series, ids: pd.Series) -> list[float]:
     return [float(foretold.mean()), float(np.hypot(measured, differing))]
 
 
-def _kept(value: float, low: float, high: float) -> float:
-    """What is left of an average of so many standard errors."""
-    error = (high - low) / 2 / 1.96
-    return max(0.0, 1 - (error / value) ** 2) if value else 0.0
+def _kept(values: Floats) -> Floats:
+    """The share of each effect (with low and high) that so many standard errors leave of it."""
+    effect, error = values[:, 0], (values[:, 2] - values[:, 1]) / 2 / 1.96
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.maximum(0.0, np.nan_to_num(1 - (error / effect) ** 2, neginf=0.0))
 
 
 def _rates(rows: pd.DataFrame, action: str) -> dict[str, float]:

@@ -10,30 +10,32 @@ import pandas as pd
 from salesml.actions.learning.comparison import ALL, Comparison
 from salesml.config import TaskConfig
 
-__all__ = ["evidence"]
+__all__ = ["TOLD", "evidence"]
 
+TOLD = ["without", "evidence_ja", "evidence_en"]
 FEWEST_ALIKE = 20  # rows with the action, and without, from which a segment stands for itself
 
 
 def evidence(
     comparison: Comparison, task: TaskConfig, actions: pd.Series, segments: Sequence[Any]
 ) -> pd.DataFrame:
-    """Return evidence_ja and evidence_en for each pair of an action and a segment.
+    """Return without, evidence_ja and evidence_en for each pair of an action and a segment.
 
-    Like cases are those of the segment; all of them where the segment has too few.
+    Like cases are those of the segment; all of them where the segment has too few. ``without`` is
+    how often the good outcome came to them without the action.
     """
     rates = {action: comparison.rates(action) for action in comparison.actions}
     told = {
-        (action, segment): _sentence(comparison, task, action, rates[action], segment)
+        (action, segment): _told(comparison, task, action, rates[action], segment)
         for action, segment in set(zip(actions, segments, strict=True))
     }
     pairs = [told[pair] for pair in zip(actions, segments, strict=True)]
-    return pd.DataFrame(pairs, columns=["evidence_ja", "evidence_en"], index=actions.index)
+    return pd.DataFrame(pairs, columns=TOLD, index=actions.index)
 
 
-def _sentence(
+def _told(
     comparison: Comparison, task: TaskConfig, action: str, rates: pd.DataFrame, segment: Any
-) -> tuple[str, str]:
+) -> tuple[float, str, str]:
     own = segment if _enough(rates, segment) else ALL
     row = dict(rates.loc[own])
     sides = [row["with_rate"], row["without_rate"]]
@@ -44,6 +46,7 @@ def _sentence(
     ja = f"区分「{own}」の" if own else ""
     en = f" in {own}" if own else ""
     return (
+        row["without_rate"],
         f"過去の{ja}類似{count:,}件の{task.title.ja}率は、実施{mine:.0%}、未実施{other:.0%}"
         + ("" if proven else "（効果は未証明）"),
         f"Of {count:,} like cases{en}, {task.title.en.lower()}: {mine:.0%} with it, "

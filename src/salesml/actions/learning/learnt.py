@@ -19,7 +19,7 @@ from salesml.actions.learning.comparison import (
     compare,
     designs,
 )
-from salesml.actions.learning.evidence import evidence
+from salesml.actions.learning.evidence import TOLD, evidence
 from salesml.actions.learning.panel import features_of, panel_of
 from salesml.actions.learning.trials import Trials, trials_of
 from salesml.config import Project, TaskConfig, Words
@@ -31,7 +31,7 @@ from salesml.store import Store
 
 __all__ = ["Learnt", "comparisons_of", "learn", "tasks_with_actions"]
 
-EFFECTS = ["entity_id", "action", "effect", "low", "high", "evidence_ja", "evidence_en"]
+EFFECTS = ["entity_id", "action", "effect", "low", "high", *TOLD]
 REFIT_DAYS, REFIT_SHARE = 7, 0.1  # learnt again after so long, or once so many more rows are there
 KEPT = 8  # comparisons of a name that are kept
 LEAST_KNOWN = 0.5  # share of rows with a known probability from which the others are left out
@@ -52,8 +52,8 @@ class Learnt:
         """Effects for everybody of *entity* whom a task asks about on the date.
 
         Columns: entity_id, action, effect (change of the probability of the task's good outcome),
-        low, high (95 %), evidence_ja, evidence_en. Actions that were not tried enough are not
-        there.
+        low, high (95 %), without (that probability of like cases without the action), evidence_ja,
+        evidence_en. Actions that were not tried enough are not there.
         """
         tasks = [n for n in self.folders if self.project.task(n).entity == entity]
         parts = [part for name in tasks for part in self._of_task(name, pool)]

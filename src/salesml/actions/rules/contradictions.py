@@ -84,7 +84,7 @@ def _never_together(config: ActionsConfig, play: PlayConfig, many: int) -> Words
     actions = joined([config.actions[name].name for name in play.action])
     ids = ", ".join(play.action)
     return Words(
-        ja=f"プレイ「{play.name.ja}」（{play.id}）の条件（trigger）に合う{many:,}件のうち、"
+        ja=f"サイン「{play.name.ja}」（{play.id}）の条件（trigger）に合う{many:,}件のうち、"
         f"アクション「{actions.ja}」（{ids}）の条件（when）に合うものが1件もありません。"
         "両者は矛盾しています。",
         en=f"The trigger of the play '{play.name.en}' ({play.id}) holds for {many:,}, and the "
@@ -99,7 +99,7 @@ def _stuck(
     actions = joined([config.actions[name].name for name in play.action])
     why = _why(joined([config.blocks[name].name for name in blocks]) if blocks else None)
     return Words(
-        ja=f"プレイ「{play.name.ja}」は{begun:,}件で開始しましたが、うち{stuck:,}件ではそのアクション"
+        ja=f"サイン「{play.name.ja}」は{begun:,}件で開始しましたが、うち{stuck:,}件ではそのアクション"
         f"「{actions.ja}」を取れません：{why.ja}",
         en=f"The play '{play.name.en}' starts for {begun:,}, but for {stuck:,} of them none of "
         f"its actions '{actions.en}' can be taken: {why.en}",
@@ -154,7 +154,7 @@ def _at_odds(
     plays = [config.plays[play].name for play, _ in (one, other)]
     actions = [config.actions[action].name for _, action in (one, other)]
     return Words(
-        ja=f"プレイ「{plays[0].ja}」は「{actions[0].ja}」を、プレイ「{plays[1].ja}」は「{actions[1].ja}」を"
+        ja=f"サイン「{plays[0].ja}」は「{actions[0].ja}」を、サイン「{plays[1].ja}」は「{actions[1].ja}」を"
         f"求めていますが、両立しません（{many:,}件）。",
         en=f"The play '{plays[0].en}' wants '{actions[0].en}', the play '{plays[1].en}' wants "
         f"'{actions[1].en}', and these exclude each other ({many:,}).",

@@ -127,7 +127,7 @@ class _Night:
         """That it would have started for everybody."""
         name, many, of = self.play.name, int(self.due.sum()), self.asked
         return Words(
-            ja=f"プレイ「{name.ja}」が一度に{of:,}件中{many:,}件に当てはまったため、誰にも開始していません。"
+            ja=f"サイン「{name.ja}」が一度に{of:,}件中{many:,}件に当てはまったため、誰にも開始していません。"
             f"plays.yml の {self.play.id} の trigger をご確認ください。",
             en=f"The play '{name.en}' came true for {many:,} of {of:,} at once and starts for none "
             f"of them: see the trigger of {self.play.id} in plays.yml.",
@@ -144,7 +144,7 @@ def _watched_from_now(nights: Sequence[_Night]) -> list[Words]:
     en = ", ".join(f"{n.play.name.en} ({len(n.true):,})" for n in holding) or "none"
     return [
         Words(
-            ja=f"{len(new)}件のプレイの監視を始めました。すでに当てはまっているものには開始しません：{ja}",
+            ja=f"{len(new)}件のサインの監視を始めました。すでに当てはまっているものには開始しません：{ja}",
             en=f"{len(new)} plays are watched from now on; those that hold already do not start: "
             f"{en}",
         )
