@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Collection, Sequence
+from functools import partial
 
 import typer
 from prefect import flow, task
@@ -39,15 +40,17 @@ def score(run: Run, name: str) -> TaskScores:
 
 
 @task(**PLAIN)
-def act(run: Run, tasks: Sequence[TaskScores]) -> Actions | None:
+def act(run: Run, tasks: Sequence[TaskScores], *, dry_run: bool) -> Actions | None:
     """Decide what is to be done next."""
-    return pipeline.act(run, tasks)
+    return pipeline.act(run, tasks, dry_run=dry_run)
 
 
 @task(**IO)
-def write_back(run: Run, tasks: Collection[str], *, dry_run: bool) -> list[ExportResult]:
+def write_back(
+    run: Run, tasks: Collection[str], actions: Actions | None, *, dry_run: bool
+) -> list[ExportResult]:
     """Write back what changed; after a failure the ledger continues where it was."""
-    return pipeline.write_back_scores(run, tasks, dry_run=dry_run)
+    return pipeline.write_back_scores(run, tasks, dry_run=dry_run, actions=actions)
 
 
 @flow(name="nightly", flow_run_name="nightly {project}", validate_parameters=False)
@@ -62,8 +65,9 @@ def nightly(
     with progress() as tell, pipeline.open_run(project, date, tell=tell) as run:
         reads = read(run)
         tasks, failures = pipeline.score_tasks(run, score)
-        actions = pipeline.act_on(run, tasks, failures, act)
-        exports = write_back(run, [scored.task.name for scored in tasks], dry_run=dry_run)
+        actions = pipeline.act_on(run, tasks, failures, partial(act, dry_run=dry_run))
+        names = [scored.task.name for scored in tasks]
+        exports = write_back(run, names, actions, dry_run=dry_run)
         result = pipeline.finish(run, reads, tasks, exports, failures, actions)
         _publish(result)
     result.require_whole()

@@ -55,10 +55,12 @@ TASK = ROOT / "configs" / "sample" / "tasks" / "churn.yml"
 for other in TASK.parent.glob("*.yml"):
     if other != TASK:
         other.unlink()
-(ROOT / "configs" / "sample" / "export.yml").unlink()  # nothing is written back from here
+for name in ("export.yml", "actions.yml", "plays.yml", "assignment.yml"):
+    (ROOT / "configs" / "sample" / name).unlink()  # nothing is done or written back from here
 
 churn = yaml.safe_load(TASK.read_text(encoding="utf-8"))
 churn["model"] = {"time_budget": 5}  # seconds a model may take here
+del churn["baseline"]  # it is features that are compared here, not models with the health score
 print(churn["question"]["en"])
 print("learns from", ", ".join(churn["features"]))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +98,15 @@ def company(monday: Path, tmp_path: Path) -> Path:
     return tiny.copy_of(monday, tmp_path / "company")
 
 
+def decided(root: Path, date: dt.date, *, left_out: bool = False) -> Actions:
+    """What a night decides, of nobody where the task is *left_out*; nothing is written."""
+    with pipeline.open_run("tiny", date, root=root, now=tiny.NOW) as run:
+        pipeline.read_sources(run)
+        actions = acting.act(run, [] if left_out else pipeline.score_tasks(run)[0])
+        assert actions is not None
+        return actions
+
+
 def evening(root: Path, date: dt.date) -> tuple[Actions, list[ExportResult]]:
     """A night without its report."""
     failures: list[Failure] = []
@@ -157,6 +168,19 @@ def test_nobody_is_asked_twice(company: Path) -> None:
     assert not set(usual["entity_id"]) & set(before["entity_id"])
     assert len(actions.agenda) == len(set(before["entity_id"]) | set(asked["entity_id"]))
     assert len(tasks(company)) == 1 + len(before) + len(asked)
+    stand = {row[0] for row in tasks(company)[:-1] if "【取り下げ】" not in row[1]}
+    assert stand == set(actions.agenda["action_id"])
+
+
+def test_tasks_of_somebody_who_is_not_there_any_more_are_withdrawn(company: Path) -> None:
+    people = f"{ACTIONS['people']} where owner_id <> 'r1'"
+    tiny.change(company, "configs/tiny/actions.yml", "people", people)
+    before = given(company, MONDAY).query("assignee_id == 'r1'")
+    actions, _ = evening(company, TUESDAY)
+    old = {row[0]: row[1] for row in tasks(company)}
+    assert set(before["action_id"]) == set(actions.withdrawn["action_id"])
+    assert len(before)
+    assert all(old[action_id].startswith("【取り下げ】") for action_id in before["action_id"])
 
 
 def test_a_date_run_again_says_the_same_and_writes_nothing(company: Path) -> None:
@@ -202,7 +226,7 @@ def test_the_list_can_be_asked_for(monday: Path) -> None:
     assert set(api.actions("tiny", owner=owner, root=monday)["assignee"]) == {owner}
     entity = agenda["entity_id"].iloc[0]
     assert len(api.actions("tiny", entity=entity, root=monday)) == 1
-    with pytest.raises(ModelError, match=r"done for 'r11'\. Did you mean 'r1'\?"):
+    with pytest.raises(ModelError, match=r"'r11'\. Did you mean 'r1'\?"):
         api.actions("tiny", owner="r11", root=monday)
     with pytest.raises(ModelError, match=r"There are no actions of 2025-01-01"):
         api.actions("tiny", as_of=tiny.EARLY, root=monday)
@@ -212,6 +236,104 @@ def test_export_writes_the_newest_tasks_again(company: Path) -> None:
     many = len(given(company, MONDAY))
     results = {r.target: r for r in api.export("tiny", root=company, dry_run=True)}
     assert (results["tasks"].unchanged, results["tasks"].written) == (many, 0)
+
+
+# dates that are run again ----------------------------------------------------------------------
+
+
+def test_what_was_recommended_stands_when_its_date_is_run_again(company: Path) -> None:
+    before, asked = tasks(company), given(company, MONDAY)
+    tiny.change(company, "configs/tiny/actions.yml", "actions.call.effect", 0.0)
+    tiny.change(company, "configs/tiny/actions.yml", "actions.mail.effect", 0.3)
+    actions, _ = evening(company, MONDAY)
+    again = given(company, MONDAY)
+    stood = again[again["action_id"].isin(asked["action_id"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(stood, asked)
+    assert set(before) <= set(tasks(company))
+    assert {row[0] for row in tasks(company)} == {*again["action_id"], "x"}
+    assert again.groupby("assignee_id")["minutes"].sum().max() <= 40
+    assert any(f"{len(asked)} recommended for 2025-03-03" in note.en for note in actions.notes)
+    assert actions.loads["minutes"].sum() == again["minutes"].sum()
+
+
+def test_entities_left_out_keep_what_was_decided_for_them(company: Path) -> None:
+    asked, state = book(company).read(MONDAY), book(company).state(TUESDAY)
+    assert decided(company, MONDAY, left_out=True).recorded
+    pd.testing.assert_frame_equal(book(company).read(MONDAY), asked)
+    kept = book(company).state(TUESDAY)
+    assert kept is not None and state is not None  # noqa: PT018
+    pd.testing.assert_frame_equal(kept, state)
+
+
+def test_a_dry_run_says_what_it_would_write_and_records_nothing(company: Path) -> None:
+    before = tasks(company)
+    result = api.nightly("tiny", TUESDAY, root=company, dry_run=True, now=tiny.NOW)
+    assert result.actions is not None
+    assert not result.actions.recorded
+    new = result.actions.decisions.query("action != 'none'")
+    assert result.exports[-1].target == "tasks"
+    assert result.exports[-1].written == len(new) > 0
+    assert book(company).newest() == MONDAY
+    assert tasks(company) == before
+
+
+# tasks in the CRM ------------------------------------------------------------------------------
+
+
+def test_tasks_that_were_not_written_are_written_the_next_night(company: Path) -> None:
+    decided(company, TUESDAY)
+    missing = set(given(company, TUESDAY)["action_id"])
+    assert missing
+    assert not missing & {row[0] for row in tasks(company)}
+    evening(company, TUESDAY + DAY)
+    assert missing <= {row[0] for row in tasks(company)}
+
+
+def test_tasks_of_those_who_are_gone_are_withdrawn(company: Path) -> None:
+    done, edited, plain, unsent = given(company, MONDAY)["action_id"].head(4)
+    with tiny.crm(company) as link:
+        link.execute("update todo set status = 'done', done_on = '2025-03-03', changed_on = "
+                     "'2025-03-03' where id = ?", [done])  # fmt: skip
+        link.execute("update todo set who = 'me' where id = ?", [edited])
+        link.execute("delete from todo where id = ?", [unsent])
+    left = [each.rsplit("-", 1)[1] for each in (done, edited, plain, unsent)]
+    not_asked_about(company, left)
+    never_sent(company, unsent)
+    before = {row[0]: row for row in tasks(company)}
+    actions, _ = evening(company, TUESDAY)
+    after = {row[0]: row for row in tasks(company)}
+    assert not set(left) & set(actions.agenda["entity_id"])
+    assert set(actions.withdrawn["action_id"]) == {edited, plain, unsent}
+    assert after[plain][1] == "【取り下げ】" + before[plain][1]
+    assert (after[done], after[edited]) == (before[done], before[edited])
+    assert unsent not in after
+
+
+def not_asked_about(root: Path, codes: list[str]) -> None:
+    """Take customers out of the population from now on."""
+    gone = ", ".join(f"'{code}'" for code in codes)
+    asked = (
+        "select account_id, name, owner_id as owner, segment, fee as amount from accounts "
+        f"where as_of < date '{TUESDAY}' or account_id not in ({gone})"
+    )
+    tiny.change(root, "configs/tiny/tasks/away.yml", "population", asked)
+
+
+def never_sent(root: Path, action_id: str) -> None:
+    """Let it be as if the task had not reached the CRM."""
+    with closing(sqlite3.connect(root / "var/tiny/ledger.sqlite")) as link:
+        for table in ("records", "attempts"):
+            link.execute(f"delete from {table} where external_id = ?", [action_id])
+        link.commit()
+
+
+def test_nothing_is_withdrawn_where_nobody_says_what_was_done(company: Path) -> None:
+    tiny.change(company, "configs/tiny/actions.yml", "results", None)
+    asked = given(company, MONDAY)["entity_id"].iloc[0]
+    not_asked_about(company, [asked])
+    actions, _ = evening(company, TUESDAY)
+    assert asked not in set(actions.agenda["entity_id"])
+    assert actions.withdrawn.empty
 
 
 # what goes wrong -------------------------------------------------------------------------------

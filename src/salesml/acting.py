@@ -12,12 +12,11 @@ import duckdb
 import pandas as pd
 
 from salesml.actions.behaviour import behaviour_of
-from salesml.actions.book import ActionBook, as_decisions, frame_of
+from salesml.actions.book import NO_ACTION, ActionBook, as_decisions, frame_of
 from salesml.actions.deciding import (
     Actions,
     Decided,
     Night,
-    Past,
     agenda_of,
     decide,
     past_of,
@@ -36,6 +35,8 @@ __all__ = ["act"]
 
 _RESULTS = ("action_id", "status", "done_on", "done_by", "result")
 _KEY = ["entity", "entity_id"]
+_DAY, _YEAR = dt.timedelta(days=1), dt.timedelta(days=365)
+_ANSWERED = ("done", "declined")
 _BEHAVIOUR = (
     "next_kind", "next_probability", "next_ja", "next_en", "best_channel", "best_hour", "best_ja",
     "best_en",
@@ -43,12 +44,13 @@ _BEHAVIOUR = (
 Part = TypeVar("Part")
 
 
-def act(run: Run, scored: Sequence[TaskScores]) -> Actions | None:
+def act(run: Run, scored: Sequence[TaskScores], *, dry_run: bool = False) -> Actions | None:
     """Decide what is to be done as of the run's date, of those whose tasks were *scored*.
 
     The answer rests on what was decided and known before that date alone, so that it is the same
-    whenever it is run. It is recorded unless a later date was: then it is only returned. None in
-    a project without actions.
+    whenever it is run. What an earlier run of that date recommended stands, people may be at it:
+    only the others are decided again. It is recorded unless a later date was, or in a *dry_run*:
+    then it is only returned. None in a project without actions.
     """
     config = run.project.actions
     if config is None:
@@ -58,38 +60,61 @@ def act(run: Run, scored: Sequence[TaskScores]) -> Actions | None:
     with executor(run.project) as pool:
         found = situations(run.project, run.as_of, pool, [s.task.name for s in scored])
         learnt = _learnt(run, found, pool, notes)
-    fired = fire(config.plays, found, book.state(run.as_of), run.as_of)
+    recorded = book.read(run.as_of) if run.as_of in book.dates() else frame_of(as_decisions([]))
+    fired = fire(config.plays, found, _state(book, config, found, run.as_of), run.as_of)
     with connect(run.project.var / "spill") as con:
         people = people_of(con, run.project, store_of(run.project), run.as_of)
-        gone = set(people.loc[people["left"], "rep_id"])
-        past = past_of(book, config, _results(run, con, config), gone, run.as_of)
+        here = set(people.loc[~people["left"], "rep_id"])
+        results = _results(run, con, config)
+        past = past_of(book, config, results, here, run.as_of)
         night = Night(
             config, run.project.tasks, run.as_of, run.run_id, found, fired.fired, past, people,
-            learnt,
+            learnt, state=fired.state,
         )  # fmt: skip
-        decided = decide(night)
-        decisions = _with_behaviour(run, con, decided.decisions, found, notes)
+        decided = _decided(night, recorded[recorded["action"] != NO_ACTION])
+        fresh = _with_behaviour(run, con, decided.decisions, found, notes)
+    decisions = _whole(fresh, recorded, found)
     notes += [*notes_of(run.project, found, fired, people), *decided.notes]
-    return _recorded(run, book, fired, _actions(config, decisions, decided, fired, past, notes))
-
-
-def _actions(
-    config: ActionsConfig,
-    decisions: pd.DataFrame,
-    decided: Decided,
-    fired: Fired,
-    past: Past,
-    notes: list[Words],
-) -> Actions:
-    return Actions(
+    agenda = _there(agenda_of(decisions, past.agenda()), found)
+    actions = Actions(
         decisions=decisions,
-        agenda=agenda_of(decisions, past.agenda()),
+        agenda=agenda,
         loads=decided.loads,
         fired=_counted(config, fired),
         notes=told_once(notes),
         value=decided.planned.value,
         gap=decided.planned.gap,
+        withdrawn=_withdrawn(book, config, results, agenda, run.as_of),
     )
+    return replace(actions, recorded=False) if dry_run else _recorded(run, book, fired, actions)
+
+
+def _there(rows: pd.DataFrame, found: Mapping[str, Situation]) -> pd.DataFrame:
+    """*rows* without entities that are gone; those left out tonight stay."""
+    gone = pd.Series(False, rows.index)
+    for entity, situation in found.items():
+        here = rows["entity_id"].isin(situation.rows["entity_id"])
+        gone |= (rows["entity"] == entity) & ~here
+    return rows[~gone].reset_index(drop=True)
+
+
+def _withdrawn(
+    book: ActionBook,
+    config: ActionsConfig,
+    results: pd.DataFrame,
+    agenda: pd.DataFrame,
+    as_of: dt.date,
+) -> pd.DataFrame:
+    """What was to be done before *as_of*, is not on the *agenda* any more, and nobody answered.
+
+    Nothing where nobody says what became of it.
+    """
+    given = book.recommendations(as_of - _YEAR, as_of)
+    if config.results is None:
+        return given.head(0)
+    answered = results.loc[results["status"].isin(_ANSWERED), "action_id"]
+    over = given["action_id"].isin({*answered, *agenda["action_id"]})
+    return given[~over].reset_index(drop=True)
 
 
 def _counted(config: ActionsConfig, fired: Fired) -> pd.DataFrame:
@@ -121,6 +146,7 @@ def _recorded(run: Run, book: ActionBook, fired: Fired, actions: Actions) -> Act
         "notes": [note.model_dump() for note in actions.notes],
         "loads": actions.loads.to_dict("records"),
         "fired": actions.fired.to_dict("records"),
+        "withdrawn": actions.withdrawn["action_id"].tolist(),
     }
     book.publish(
         run.as_of,
@@ -131,6 +157,71 @@ def _recorded(run: Run, book: ActionBook, fired: Fired, actions: Actions) -> Act
         meta=meta,
     )
     return actions
+
+
+# a date that is run again ----------------------------------------------------------------------
+
+
+def _state(
+    book: ActionBook, config: ActionsConfig, found: Mapping[str, Situation], as_of: dt.date
+) -> pd.DataFrame | None:
+    """The state of the plays before *as_of*; of entities left out, what that date left."""
+    before, after = book.state(as_of), book.state(as_of + _DAY)
+    if after is None:
+        return None
+    out = [play.id for play in config.plays.values() if play.entity not in found]
+    kept = after[after["play"].isin(out)]
+    return kept if before is None else pd.concat([before[~before["play"].isin(out)], kept])
+
+
+def _decided(night: Night, standing: pd.DataFrame) -> Decided:
+    """The decisions of a night, of which those *standing* are not to be changed.
+
+    Where they would be the same again everything is; else the others get what time is left.
+    """
+    decided = decide(night)
+    if standing.empty or _asked(decided.decisions) == _asked(standing):
+        return decided
+    others = decide(_without(night, standing))
+    note = Words(
+        ja=f"{night.as_of}にすでに提案した{len(standing)}件はそのままとし、ほかだけを判断しました。",
+        en=f"{len(standing)} recommended for {night.as_of} before stand; only others were decided.",
+    )
+    worth = standing["value"].sum()
+    planned = others.planned
+    planned = replace(planned, value=planned.value + worth, bound=planned.bound + worth)
+    return replace(others, planned=planned, notes=[note, *others.notes])
+
+
+def _asked(decisions: pd.DataFrame) -> set[tuple[Any, ...]]:
+    """Who is asked to do what for whom."""
+    asked = decisions.loc[decisions["action"] != NO_ACTION, [*_KEY, "action", "assignee_id"]]
+    return set(asked.fillna("").itertuples(index=False, name=None))
+
+
+def _without(night: Night, standing: pd.DataFrame) -> Night:
+    """*night* for all others than those of *standing*, whose work takes its time."""
+    left = {}
+    for entity, situation in night.situations.items():
+        ids = standing.loc[standing["entity"] == entity, "entity_id"]
+        rows, allowed = (
+            frame[~frame["entity_id"].isin(ids)] for frame in (situation.rows, situation.allowed)
+        )
+        left[entity] = replace(situation, rows=rows, allowed=allowed)
+    return replace(night, situations=left, standing=standing)
+
+
+def _whole(
+    fresh: pd.DataFrame, recorded: pd.DataFrame, found: Mapping[str, Situation]
+) -> pd.DataFrame:
+    """*fresh* decisions; in their place *recorded* ones that stand or are of who is left out."""
+    stands = (recorded["action"] != NO_ACTION) | ~recorded["entity"].isin(list(found))
+    kept = recorded[stands]
+    known = pd.MultiIndex.from_frame(kept[_KEY])
+    new = fresh[~pd.MultiIndex.from_frame(fresh[_KEY]).isin(known)]
+    parts = [part.astype(object) for part in (kept, new)]
+    whole = frame_of(as_decisions(pd.concat(parts))) if len(kept) else new
+    return whole.sort_values(_KEY, kind="stable", ignore_index=True)
 
 
 # what may fail without harm --------------------------------------------------------------------

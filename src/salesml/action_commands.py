@@ -46,7 +46,8 @@ actions = typer.Typer(
 def list_(
     project: ProjectOption,
     owner: Annotated[
-        str | None, typer.Option(help="Those of one person: name or id of who does it.")
+        str | None,
+        typer.Option(help="Those of one person: name, family name or id of who does it."),
     ] = None,
     as_of: AsOf = None,
     entity: Annotated[str | None, typer.Option(help="Those for one entity, by its id.")] = None,
@@ -83,6 +84,7 @@ def evaluate(
 
     Outcomes of recommendations and trials whose time is over: how often each action was asked for
     and done, the share of good outcomes with it and without it, its effect, and its worth.
+    By what was known on the newest date that was decided, or another one.
 
     Example: salesml actions evaluate -p sample --format csv
     """

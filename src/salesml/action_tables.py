@@ -15,7 +15,7 @@ from salesml.actions.deciding import Actions
 from salesml.config import Words
 from salesml.report import Brought
 from salesml.report.agenda import Todo, counts, pressing, todo_of
-from salesml.report.brought import BroughtRow, brought_view
+from salesml.report.brought import BroughtView, brought_view
 from salesml.report.formats import amount, clean, short_day, shown
 from salesml.report.words import Bilingual, phrase
 
@@ -135,7 +135,7 @@ def brought_tables(brought: Brought, language: str, currency: str) -> Group:
     notes = [Text(_in(note, language), "dim") for note in found.notes]
     if not found.rows:
         return Group(Text(_say("worth_none", language)), *notes)
-    parts: list[RenderableType] = [_brought_table(found.rows, language)]
+    parts: list[RenderableType] = [_brought_table(found, language)]
     for choice in found.choices:
         title = _say("worth_of", language, title=_in(choice.title, language))
         table = _headed(("policy", "value_each", "interval", "cases_n"), language, title=title)
@@ -244,24 +244,24 @@ def _told(todo: Todo) -> Iterator[tuple[str, Words]]:
     yield from ((label, words) for label, words in extra.items() if words)
 
 
-def _brought_table(rows: Sequence[BroughtRow], language: str) -> Table:
+def _brought_table(found: BroughtView, language: str) -> Table:
     head = ("action", "recommended", "done_share", "with_it", "without_it", "effect", "worth_sum")
-    table = _headed(head, language, title=_say("worth", language))
-    for row in rows:
+    table = _headed(head, language, title=_in(found.title, language))
+    for row in found.rows:
         table.add_row(
             Text(_in(row.title, language)),
-            f"{row.recommended:,}",
+            _over(f"{row.recommended:,}", _counted("trials", row.trials, language)),
             _over(row.done, "\n".join(filter(None, (row.done_share, row.by)))),
-            _over(row.with_it, _cases(row.with_n, language)),
-            _over(row.without_it, _cases(row.without_n, language)),
+            _over(row.with_it, _counted("of_n", row.with_n, language)),
+            _over(row.without_it, _counted("of_n", row.without_n, language)),
             _over(row.effect, row.interval, _CLEAR[row.clear]),
             _over(row.worth, row.worth_interval),
         )
     return table
 
 
-def _cases(n: int, language: str) -> str:
-    return _say("of_n", language, n=n) if n else ""
+def _counted(key: str, n: int, language: str) -> str:
+    return _say(key, language, n=n) if n else ""
 
 
 def _headed(keys: Sequence[str], language: str, title: str) -> Table:

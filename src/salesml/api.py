@@ -186,16 +186,22 @@ def actions(
 ) -> pd.DataFrame:
     """What is to be done as of a date (the newest by default), what is due first coming first.
 
-    One row an entity, with the columns of `salesml.actions.book.DECISIONS`; of one *owner* (name or
-    id of who is to do it) or *entity* (its id) where named. Raises ModelError where there is no
-    such date, owner or entity, ConfigError in a project without actions.
+    One row an entity, with the columns of `salesml.actions.book.DECISIONS`; of one *owner* (name, a
+    part of it, or id of who is to do it) or *entity* (its id) where named: none where they have
+    nothing to do. Raises ModelError where there is no such date, owner or entity, ConfigError in a
+    project without actions.
     """
     loaded = load_project(project, root)
     book = ActionBook(loaded)
     loaded.catalogue  # noqa: B018 - raises where there are no actions
-    agenda = book.agenda(as_of or newest(book))
-    for wanted, columns in ((owner, ["assignee", "assignee_id"]), (entity, ["entity_id"])):
-        agenda = agenda if wanted is None else _named(agenda, wanted, columns, book)
+    date = as_of or newest(book)
+    agenda = book.agenda(date)
+    if owner is not None:
+        loads = pd.DataFrame(book.meta(date)["loads"], columns=["name", "rep_id"])
+        agenda = _named(agenda, owner, agenda[["assignee", "assignee_id"]], loads, book)
+    if entity is not None:
+        considered = book.read(date)[["entity_id"]]
+        agenda = _named(agenda, entity, agenda[["entity_id"]], considered, book)
     return agenda
 
 
@@ -206,12 +212,15 @@ def evaluate_actions(
     root: Path | str = ".",
     now: dt.datetime | None = None,
 ) -> ActionEvaluation:
-    """What actions have brought by a date (the project's own by default), with intervals.
+    """What actions have brought by a date, with intervals, by what the last nightly read.
 
-    By what the last nightly read. Raises ConfigError in a project without actions.
+    By default the newest date that was decided; where none was, the project's own. Raises
+    ConfigError in a project without actions.
     """
     loaded = load_project(project, root)
-    return evaluate(loaded, as_of or loaded.default_as_of(now or dt.datetime.now(dt.UTC)))
+    newest = ActionBook(loaded).newest()
+    date = as_of or newest or loaded.default_as_of(now or dt.datetime.now(dt.UTC))
+    return evaluate(loaded, date)
 
 
 def assign(
@@ -233,18 +242,23 @@ def assign(
         return portfolio_of(con, loaded, store_of(loaded), role, date)
 
 
-def _named(agenda: pd.DataFrame, wanted: str, columns: list[str], book: ActionBook) -> pd.DataFrame:
-    """The rows of *agenda* one of whose *columns* is *wanted*."""
-    found = agenda[agenda[columns].isin([wanted]).any(axis=1)]
-    if found.empty:
-        known = sorted({name for column in columns for name in agenda[column].dropna()})
+def _named(
+    agenda: pd.DataFrame, wanted: str, of: pd.DataFrame, others: pd.DataFrame, book: ActionBook
+) -> pd.DataFrame:
+    """The rows of *agenda* whose names in *of* are *wanted*, which may be one of the *others*.
+
+    Of a name of several words one is enough.
+    """
+    known = {str(name) for each in (of, others) for name in each.stack().dropna()}
+    meant = {name for name in known if wanted in (name, *name.split())}
+    if not meant:
         raise ModelError(
-            f"Nothing is to be done for '{wanted}'.{suggest(wanted, known)}",
+            f"Nobody and nothing is called '{wanted}'.{suggest(wanted, sorted(known))}",
             received=f"{len(agenda)} actions",
             where=str(book.root),
-            fix="Check the name or id; what was decided for everybody is in the decisions.",
+            fix="Check the name or id; who left is not known.",
         )
-    return found.reset_index(drop=True)
+    return agenda[of.isin(meant).any(axis=1)].reset_index(drop=True)
 
 
 def rollback(

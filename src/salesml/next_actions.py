@@ -24,12 +24,14 @@ def with_next_actions(project: Project, task: TaskConfig, scores: pd.DataFrame) 
     """*scores*, of one date, with the columns `NEXT`; as they are in a project without actions.
 
     ``next_action_due`` is a date, ``next_action_effect`` the change of the probability of the good
-    outcome; all are None where nothing is to be done.
+    outcome, None where a play asks for what changes nothing; all are None where nothing is to be
+    done.
     """
     if project.actions is None or scores.empty:
         return scores
-    agenda = _agenda(project, task, scores["as_of"].iloc[0]).set_index("entity_id", drop=False)
-    told = [_told(record) for record in agenda.to_dict("records")]
+    as_of = scores["as_of"].iloc[0]
+    agenda = _agenda(project, task, as_of).set_index("entity_id", drop=False)
+    told = [_told(record, as_of) for record in agenda.to_dict("records")]
     columns = pd.DataFrame(told, index=agenda.index, columns=list(NEXT), dtype=object)
     found = columns.reindex(scores[task.id_column])
     return scores.assign(**{name: found[name].to_numpy() for name in NEXT})
@@ -52,8 +54,8 @@ def _agenda(project: Project, task: TaskConfig, as_of: dt.date) -> pd.DataFrame:
     return own.drop_duplicates("entity_id")
 
 
-def _told(record: dict[Any, Any]) -> dict[str, Any]:
-    todo = todo_of(record, dt.date.max)
+def _told(record: dict[Any, Any], as_of: dt.date) -> dict[str, Any]:
+    todo = todo_of(record, as_of)
     return {
         "next_action": record["action"],
         "next_action_ja": todo.title.ja,

@@ -11,22 +11,20 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from salesml import crm
 from salesml.acting import act
-from salesml.actions.book import ActionBook, as_decisions, frame_of
+from salesml.actions.book import ActionBook
 from salesml.actions.deciding import Actions
-from salesml.actions.tasks import crm_tasks
 from salesml.champions import champion_for
-from salesml.config import ALL, Project, TargetConfig, TaskConfig
+from salesml.config import TaskConfig
 from salesml.drift import Reference, merge_counts
 from salesml.engine import connect
 from salesml.errors import SalesmlError
-from salesml.export import ExportResult, Ledger, Target, write_back
+from salesml.export import ExportResult, Ledger, write_back
 from salesml.failures import Failure, all_in_one, explained
 from salesml.history import note_scores
 from salesml.intake import ReadReport, read_source, reading_order, require_fresh
@@ -34,6 +32,7 @@ from salesml.labels import require_rows, sources_of
 from salesml.learning import Trained, data_begin, require_ready, train_task
 from salesml.mlflow_records import Record
 from salesml.night import NightlyResult, TaskScores
+from salesml.outgoing import export_rows, target_of, target_rows, that_are_there
 from salesml.report import render
 from salesml.retraining import drift_words, shifts
 from salesml.run import Run, Tell, jobs_of, open_run, silent
@@ -41,10 +40,8 @@ from salesml.scoring import (
     BucketReport,
     ScoreBook,
     Scorer,
-    band_of,
     executor,
     merge_unseen,
-    no_scores,
     peer_rows,
     peers_of,
     score_bucket,
@@ -235,33 +232,36 @@ def act_on(
 
 
 def write_back_scores(
-    run: Run, tasks: Collection[str] | None = None, *, dry_run: bool = False
+    run: Run,
+    tasks: Collection[str] | None = None,
+    *,
+    dry_run: bool = False,
+    actions: Actions | None = None,
 ) -> list[ExportResult]:
     """Write the scores of the run's date to every target, of *tasks* only where given.
 
-    What is to be done is written too, where it was decided for that date.
+    What is to be done as of that date is written too, where that was decided: what earlier nights
+    could not write is caught up on. A dry run records no decisions and shows *actions* instead.
     """
     ledger = Ledger(run.project.var / "ledger.sqlite")
-    decided = run.as_of in ActionBook(run.project).dates()
+    unrecorded = actions if dry_run else None
+    decided = unrecorded is not None or run.as_of in ActionBook(run.project).dates()
     return [
-        _write_target(run, name, ledger, dry_run=dry_run)
+        _write_target(run, name, ledger, dry_run=dry_run, actions=unrecorded)
         for name, target in run.project.targets.items()
         if (decided if target.task is None else tasks is None or target.task in tasks)
     ]
 
 
-def target_of(project: Project, name: str) -> Target:
-    """The target *name* of ``export.yml``; raises ConfigError where it makes no sense."""
-    config = project.targets[name]
-    return Target(name, config.table, config.key, config.mode, config.fields, config.stamps)
-
-
-def _write_target(run: Run, name: str, ledger: Ledger, *, dry_run: bool) -> ExportResult:
+def _write_target(
+    run: Run, name: str, ledger: Ledger, *, dry_run: bool, actions: Actions | None
+) -> ExportResult:
     config = run.project.targets[name]
     run.tell(f"writing back {name}")
+    rows = target_rows(run.project, config, run.as_of, actions)
     return write_back(
         target_of(run.project, name),
-        target_rows(run.project, config, run.as_of),
+        rows if config.task else that_are_there(rows, name, ledger),
         connection=crm.connect(config.connection, run.project.connections[config.connection]),
         ledger=ledger,
         as_of=run.as_of,
@@ -270,35 +270,6 @@ def _write_target(run: Run, name: str, ledger: Ledger, *, dry_run: bool) -> Expo
         dry_run=dry_run,
         progress=lambda done, total: run.tell(f"writing back {name}: {done:,} of {total:,}"),
     )
-
-
-def target_rows(project: Project, target: TargetConfig, as_of: dt.date | None) -> pd.DataFrame:
-    """What a date wrote for *target*, as a CRM takes it; None for no date: nobody."""
-    if target.task is None:
-        nobody = frame_of(as_decisions([]))
-        decisions = ActionBook(project).read(as_of) if as_of else nobody
-        theirs = decisions["entity"].isin([target.actions])
-        return crm_tasks(decisions if target.actions == ALL else decisions[theirs])
-    task = project.task(target.task)
-    scored = ScoreBook(project, task.name).read(as_of) if as_of else no_scores(task)
-    return export_rows(task, scored)
-
-
-def export_rows(task: TaskConfig, scored: pd.DataFrame, top: int = 3) -> pd.DataFrame:
-    """*scored* as a CRM takes it: ``external_id``, the band's names, the *top* reasons as text."""
-    bands = [band_of(task.bands, score) for score in scored["score"]]
-    rows = scored.drop(columns=["reasons", "changes"]).assign(external_id=scored[task.id_column])
-    for language in ("ja", "en"):
-        rows[f"band_{language}"] = [getattr(band, language) for band in bands]
-        rows[f"reasons_{language}"] = [
-            reasons_text(found, language, top) for found in scored["reasons"]
-        ]
-    return rows
-
-
-def reasons_text(reasons: list[dict[str, Any]], language: str, top: int = 3) -> str:
-    """The *top* reasons, one a line: ``+12 ログイン日数が6日→1日（30日）``."""
-    return "\n".join(f"{r['points']:+d} {r[f'text_{language}']}" for r in reasons[:top])
 
 
 # all of it -------------------------------------------------------------------------------------
@@ -321,8 +292,9 @@ def nightly(
     with open_run(project, as_of, root=root, now=now, tell=tell) as run:
         reads = read_sources(run)
         tasks, failures = score_tasks(run)
-        actions = act_on(run, tasks, failures)
-        exports = write_back_scores(run, [t.task.name for t in tasks], dry_run=dry_run)
+        actions = act_on(run, tasks, failures, partial(act, dry_run=dry_run))
+        names = [t.task.name for t in tasks]
+        exports = write_back_scores(run, names, dry_run=dry_run, actions=actions)
         result = finish(run, reads, tasks, exports, failures, actions)
     result.require_whole()
     return result

@@ -121,6 +121,7 @@ class Days:
         self.config, self.team = config, people() if team is None else team
         self.nights: list[pd.DataFrame] = []
         self.results: list[dict[str, Any]] = []
+        self.fired_on: dict[tuple[str, str], dt.date] = {}
 
     def note(self, action_id: str, status: str, done_on: dt.date | None = None) -> None:
         """Let somebody note what became of an action."""
@@ -136,6 +137,8 @@ class Days:
     ) -> Decided:
         """Decide the night of *as_of*; *fired* are the plays that fired, by account."""
         rows = [("account", e, p) for e, plays in (fired or {}).items() for p in plays]
+        self.fired_on |= {(p, e): as_of for _, e, p in rows}
+        state = [(*key, pd.Timestamp(day)) for key, day in self.fired_on.items()]
         decided = decide(
             Night(
                 config=self.config,
@@ -147,6 +150,7 @@ class Days:
                 past=self.past(as_of),
                 people=self.team,
                 learnt={} if learnt is None else {"account": learnt},
+                state=pd.DataFrame(state, columns=["play", "entity_id", "fired_on"]),
             )
         )
         self.nights.append(frame_of(as_decisions(decided.decisions)))
@@ -158,10 +162,16 @@ class Days:
         before = pd.concat([nothing, *self.nights], ignore_index=True)
         columns = ["action_id", "status", "done_on", "done_by", "result"]
         results = pd.DataFrame(self.results, columns=columns, dtype=object)
-        gone = self.team.loc[self.team["left"], "rep_id"]
-        return joined(before[before["action"] != "none"], before, results, set(gone), as_of)
+        here = self.team.loc[~self.team["left"], "rep_id"]
+        return joined(before[before["action"] != "none"], before, results, set(here), as_of)
 
 
 def by_account(decided: Decided) -> pd.DataFrame:
     """The rows of *decided* by account, as the book keeps them."""
     return frame_of(as_decisions(decided.decisions)).set_index("entity_id")
+
+
+def hows(decided: Decided) -> dict[str, str]:
+    """Why each account gets what it gets."""
+    found: dict[str, str] = by_account(decided)["how"].to_dict()
+    return found

@@ -243,6 +243,12 @@ def test_an_account_twice(spread: Spread) -> None:
         spread([*easy("B", 1), *easy("B", 1)], [("ann", 3)])
 
 
+def test_an_account_without_a_segment_is_named(spread: Spread) -> None:
+    nothing: Any = ("x2", "ann", None, False, False)
+    with pytest.raises(ConfigError, match=r"(?s)1 accounts.*have no segment.*received: x2"):
+        spread([*easy("B", 1), nothing], [("ann", 3)])
+
+
 def test_nobody_of_the_role(spread: Spread) -> None:
     with pytest.raises(ConfigError, match=r"(?s)nobody of the role 'CS'.*received: IS"):
         spread(easy("B", 1), [("ann", 3)], role="IS")

@@ -104,3 +104,55 @@ def test_only_our_contacts_count_once_their_three_days_are_over() -> None:
     contacts = contacts_of(sequences, np.array([0, 1, 2, 3, 4]), end)
     assert contacts.way.tolist() == [1, 3]  # not the one of 2022, nor that of yesterday
     assert contacts.answered.tolist() == [True, False]
+
+
+def acts_of(entity: str, *acts: tuple[float, str, int]) -> pd.DataFrame:
+    """Acts by day of 2025, direction and way."""
+    frame = pd.DataFrame(acts, columns=["day", "direction", "way"]).assign(entity_id=entity)
+    frame["happened_at"] = pd.Timestamp("2025-01-01") + pd.to_timedelta(frame["day"], "D")
+    return frame.assign(kind=frame["direction"])
+
+
+def counted(acts: pd.DataFrame) -> list[tuple[int, bool]]:
+    sequences = Sequences(acts)
+    end = int(pd.Timestamp("2025-03-01").timestamp())
+    contacts = contacts_of(sequences, acts["way"].to_numpy()[sequences.order], end)
+    return list(zip(contacts.way.tolist(), contacts.answered.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("acts", "told"),
+    [
+        ([(0, "out", 1), (1, "out", 1), (2, "out", 1), (3, "in", -1)], [(1, True)]),
+        ([(0, "out", 1), (1, "out", 1), (2, "out", 1)], [(1, False)]),
+        ([(0, "out", 1), (1, "in", -1), (1.5, "out", 1)], [(1, True), (1, False)]),
+        ([(0, "out", 1), (1, "out", 0), (2, "in", -1)], [(1, True), (0, True)]),
+        ([(0, "out", 1), (4, "out", 1), (5, "in", -1)], [(1, False), (1, True)]),
+        ([(day, "out", 1) for day in range(9)], [(1, False)] * 3),
+    ],
+    ids=["answered", "silent", "answered between", "two ways", "days apart", "on and on"],
+)
+def test_contacts_in_a_burst_count_once(
+    acts: list[tuple[float, str, int]], told: list[tuple[int, bool]]
+) -> None:
+    assert counted(acts_of("a", *acts)) == told
+    both = pd.concat([acts_of("a", *acts), acts_of("b", *acts)], ignore_index=True)
+    assert counted(both) == told * 2
+
+
+def test_bursts_that_share_their_answer_do_not_make_a_best_way() -> None:
+    """All ways are alike; contacts come in runs of four in one way, answered or not as one."""
+    rng, ways, entities, runs = np.random.default_rng(5), 6, 100, 10
+    parts = []
+    for entity in range(entities):
+        for run in range(runs):
+            way, day = int(rng.integers(ways)), 20 * run
+            acts = [(day + hour / 24, "out", way) for hour in range(4)]
+            answer = [(day + 0.5, "in", -1)] if rng.random() < 0.4 else []
+            parts.append(acts_of(f"e{entity:03d}", *acts, *answer))
+    acts = pd.concat(parts, ignore_index=True)
+    sequences = Sequences(acts)
+    end = sequences.end + 10 * DAY
+    contacts = contacts_of(sequences, acts["way"].to_numpy()[sequences.order], end)
+    assert len(contacts.way) == entities * runs
+    assert (best(contacts, entities, ways).way >= 0).mean() < 0.05

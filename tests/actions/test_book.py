@@ -86,6 +86,16 @@ def test_recommendations_of_some_dates(book: ActionBook) -> None:
     assert book.recommendations(later, later).columns.tolist() == DECISIONS.names
 
 
+def test_what_is_not_to_be_done_any_more(book: ActionBook) -> None:
+    later = DAY + dt.timedelta(days=1)
+    publish(book, DAY, "one", row("a"), row("b"))
+    assert book.withdrawn(DAY).empty  # nights of former versions say nothing
+    nobody = frame_of(as_decisions([]))
+    meta = {"withdrawn": ["20260601-account-b"]}
+    book.publish(later, "two", decisions=nobody, agenda=nobody, state=pd.DataFrame(), meta=meta)
+    assert book.withdrawn(later)["entity_id"].tolist() == ["b"]
+
+
 def test_a_date_that_is_not_there(book: ActionBook) -> None:
     with pytest.raises(ModelError, match=r"There are no actions of 2026-06-01\.") as caught:
         book.read(DAY)
@@ -138,6 +148,17 @@ def test_tasks_for_a_crm() -> None:
     assert second["subject_ja"] == "【エスカレーション】電話：b"
     assert second["priority"] == "medium"
     assert json.dumps(second["description_en"]) == '"Sign\\nEffect"'
+
+
+def test_a_withdrawn_task_says_so_first() -> None:
+    both = frame_of(as_decisions([row("a", how="escalated", severity="high"), row("b")]))
+    over, stays = crm_tasks(both, {"20260601-account-a"}).to_dict("records")
+    assert (over["withdrawn"], stays["withdrawn"]) == (True, False)
+    assert (over["subject_ja"], over["priority"]) == ("【取り下げ】電話：株式会社", "low")
+    assert over["subject_en"] == "Withdrawn: Call: 株式会社"
+    assert over["description_ja"].startswith("対応は不要です")
+    assert over["description_en"].endswith("Sign\nEffect")
+    assert stays["subject_en"] == "Call: 株式会社"
 
 
 def test_no_tasks_have_the_columns_all_the_same() -> None:

@@ -281,6 +281,31 @@ def test_conditions_hold_from_their_threshold_on(truths: Truths, entity: str) ->
         assert found[name].iloc[2 * i : 2 * i + 2].tolist() == [True, False], cases[i]
 
 
+def test_a_first_call_is_for_whom_nobody_called(catalogue: ActionsConfig) -> None:
+    with duckdb.connect() as con:
+        con.execute("create table spine as select unnest(['called', 'mailed', 'new']) as lead_id")
+        con.execute(
+            "create table lead_activities as "
+            "from (values ('called', 'call'), ('mailed', 'mail_sent')) as _(lead_id, kind)"
+        )
+        sql = f"select lead_id from spine where {catalogue.actions['first_call'].when}"
+        found = {lead for (lead,) in con.execute(sql).fetchall()}
+    assert found == {"mailed", "new"}
+
+
+ANSWERING = {
+    "account": "complaint_call complaint_visit competitor_countermeasure concierge",
+    "lead": "inquiry_response price_call comparison_follow case_study_mail",
+    "opportunity": "rival_countermeasure",
+}
+
+
+@pytest.mark.parametrize("entity", ANSWERING)
+def test_what_they_did_not_ask_for_is_not_answered(truths: Truths, entity: str) -> None:
+    (found,) = truths(entity, [{}]).to_dict("records")
+    assert not [name for name in ANSWERING[entity].split() if found[f"action.{name}"]]
+
+
 @pytest.mark.parametrize("entity", ENTITIES)
 def test_nothing_starts_for_one_of_whom_nothing_is_known(truths: Truths, entity: str) -> None:
     found = truths(entity, [{}]).filter(like="play.")

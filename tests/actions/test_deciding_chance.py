@@ -182,6 +182,48 @@ def test_a_lot_is_drawn_once_a_week() -> None:
     assert (rows["action"] != "none").any()
 
 
+def test_probabilities_of_a_later_night_of_the_week() -> None:
+    """What was drawn on Monday is over: of those explored only who drew nothing gets nothing."""
+    config = catalogue(
+        holdout=0.1, explore=0.4, capacity={"CS": 600_000}, plays=plays(sign={"urgent": True})
+    )
+    days, both = Days(config), ["call", "visit"]
+    cheap = {name: {"churn.probability": 1e-9} for name in NAMES}
+    asked = {**cheap, "urgent": {}}
+    days.night(MONDAY, situation(asked, both, {"urgent": ["sign"]}), {"urgent": ["sign"]})
+    days.note("20260601-account-urgent", "done", MONDAY)
+    accounts: dict[str, dict[str, object]] = {name: {} for name in [*NAMES, "urgent"]}
+    rows = by_account(days.night(MONDAY + DAY, situation(accounts, both)))
+    lots = rows[(rows["how"] != "open") & (rows.index != "urgent")]
+    expected = {"none": 0.1 + 0.9 * 0.4 / 3, "call": 0.9 * 0.6}
+    assert lots.groupby("action")["probability"].unique().map(list).to_dict() == {
+        action: [pytest.approx(value)] for action, value in expected.items()
+    }
+    for action in expected:  # so every action stands for all of them
+        mass = (1 / lots.loc[lots["action"] == action, "probability"]).sum()
+        assert mass == pytest.approx(len(NAMES), rel=0.1)
+    # chance had no say in the urgent one on Monday, and leaves it alone for the week
+    drawn = days.past(MONDAY + DAY).drawn()
+    assert drawn.pop(("account", "urgent")) == 0
+    monday = days.nights[0].set_index("entity_id")
+    given = (monday["how"] == "explored") & (monday["action"] != "none")
+    assert {drawn["account", name] for name in monday.index[given]} == {None}
+    assert {many for many in drawn.values() if many is not None} == {2}
+
+
+def test_who_drew_an_action_gets_no_other_for_the_week() -> None:
+    days, both = Days(catalogue(explore=1, capacity={"CS": 60_000})), ["call", "visit"]
+    accounts = {name: {} for name in NAMES[:60]}
+    first = by_account(days.night(MONDAY, situation(accounts, both)))
+    done = first.index[first["action"] != "none"]
+    for name in done:
+        days.note(f"20260601-account-{name}", "done", MONDAY)
+    rows = by_account(days.night(MONDAY + DAY, situation(accounts, both)))
+    assert set(rows["action"]) == {"none"}
+    assert set(rows.loc[done, "probability"]) == {1.0}
+    assert rows.drop(done)["probability"].tolist() == pytest.approx([1 / 3] * (60 - len(done)))
+
+
 def test_exploring_keeps_to_capacity() -> None:
     config = catalogue(holdout=0.1, explore=0.4, capacity={"CS": 1500})
     rows = by_account(

@@ -241,6 +241,15 @@ def test_little_overlap_is_told() -> None:
     assert any("Hardly any rows are alike" in each for each in model.warnings_)
 
 
+def test_one_propensity_that_is_hardly_possible_is_told(strong: Trial) -> None:
+    given = np.full(len(strong.X), 1 / 3)
+    given[np.flatnonzero(strong.action == "call")[0]] = 1e-7
+    model = NextActionModel().fit(strong.X, strong.action, strong.outcome, given)
+    assert (
+        sum("'call' was taken in spite of a propensity of 1e-07" in w for w in model.warnings_) == 1
+    )
+
+
 def test_propensities_that_cannot_be_are_told(strong: Trial) -> None:
     wrong = np.full(len(strong.X), 0.9)
     model = NextActionModel().fit(strong.X, strong.action, strong.outcome, wrong)

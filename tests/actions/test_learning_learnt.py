@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 from salesml.actions.learning import Learnt, evaluate, learn
 from salesml.actions.learning.comparison import Comparison
 from salesml.config import Project, load_project
-from salesml.errors import ConfigError
+from salesml.errors import ConfigError, ModelError
 from tests.actions.tried import add_trials, company, decide, read, trial
 from tests.tiny import AS_OF, change, copy_of, crm, make_company
 
@@ -100,12 +100,75 @@ def test_what_was_learnt_is_kept_for_a_week_or_until_a_tenth_more_is_known(root:
     assert folders(learn(read(root), AS_OF)) == [str(AS_OF)]
 
 
-def test_a_changed_model_is_learnt_anew(root: Path) -> None:
-    project = read(root)
-    before = learn(project, AS_OF).of("account")
-    file = learn(project, AS_OF).folders["away"][0] / "model" / "model.json"
-    file.write_text(file.read_text().replace('"average"', '"Average"'))
-    pd.testing.assert_frame_equal(learn(project, AS_OF).of("account"), before)
+def test_what_is_used_is_kept_however_old_its_date(root: Path) -> None:
+    project = anew(root)
+    (newest,) = learn(project, AS_OF).folders["away"]
+    for week in range(1, 9):
+        shutil.copytree(newest, newest.with_name(str(AS_OF + 7 * week * DAY)))
+    (old,) = learn(project, AS_OF - 9 * DAY).folders["away"]
+    Comparison.load(old)
+    assert old.name == str(AS_OF - 9 * DAY)
+    assert len(list(old.parent.iterdir())) == 8
+
+
+def _flip(folder: Path) -> None:
+    rows = pd.read_parquet(folder / "rows.parquet")
+    rows.assign(good=1 - rows["good"]).to_parquet(folder / "rows.parquet", index=False)
+
+
+def _rewrite(name: str, old: str, new: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_text(
+        (folder / name).read_text(encoding="utf-8").replace(old, new), encoding="utf-8"
+    )
+
+
+@pytest.mark.parametrize(
+    "change_it",
+    [
+        _rewrite("model/model.json", '"average"', '"Average"'),
+        _flip,
+        _rewrite("about.json", '"typical"', '"usual"'),
+        lambda folder: (folder / "about.json").write_text("null"),
+        lambda folder: (folder / "rows.parquet").write_bytes(b"xx"),
+        lambda folder: (folder / "rows.parquet").unlink(),
+        lambda folder: (folder / "sha256").unlink(),
+    ],
+    ids=["model", "outcomes", "about", "null", "broken", "missing", "no digest"],
+)
+def test_what_was_changed_is_learnt_anew(
+    base: Path, learnt: Learnt, change_it: Callable[[Path], object]
+) -> None:
+    (folder,) = learnt.folders["away"]
+    before = Comparison.load(folder).rows
+    change_it(folder)
+    with pytest.raises(ModelError, match="What was learnt of actions was changed"):
+        Comparison.load(folder)
+    assert learn(read(base), AS_OF).folders["away"] == [folder]
+    pd.testing.assert_frame_equal(Comparison.load(folder).rows, before)
+
+
+def test_a_change_of_a_share_is_in_points(learnt: Learnt) -> None:
+    (verdict,) = (note for note in learnt.notes if "Effects learnt" in note.en)
+    value, low, high = Comparison.load(learnt.folders["away"][0]).average("call")
+    assert f"Call {100 * value:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})" in verdict.en
+    assert f"電話 {100 * value:+.1f}ポイント（{100 * low:+.1f}〜" in verdict.ja
+
+
+def test_what_the_model_warns_of_is_told(root: Path) -> None:
+    with crm(root) as link:
+        link.execute("update trials set probability = 0.9 where action = 'call'")
+    told = english(learn(anew(root), AS_OF))
+    assert "Learning effects on away: The propensities of 'call' do not fit" in told
+
+
+def test_rare_other_actions_warn_of_nothing(root: Path) -> None:
+    """Each of many other actions is improbable, all of them together are not."""
+    with crm(root) as link:
+        link.execute("update trials set action = 'letter', probability = 0.002 where id % 25 = 0")
+    found = learn(anew(root), AS_OF)
+    comparison = Comparison.load(found.folders["away"][0])
+    assert "(other)" in set(comparison.rows["arm"])
+    assert comparison.model.warnings_ == []
 
 
 def test_what_comes_later_changes_nothing_before(root: Path) -> None:
@@ -219,9 +282,8 @@ def test_what_actions_brought(base: Path) -> None:
     (row,) = found.actions.to_dict("records")
     assert (row["action"], row["title_ja"], row["task"]) == ("call", "電話", "away")
     assert row["low"] > 0
-    assert row["worth"] == pytest.approx(row["effect"] * 1000 * row["with_n"])
-    assert row["worth_low"] < row["worth"] < row["worth_high"]
-    assert (row["own"], row["done"]) == (0, None)
+    assert np.isnan(row["worth"])  # nothing of it was recommended here
+    assert (row["recommended"], row["own"], row["done"]) == (row["trials"], 0, None)
     assert 0 <= row["without_rate"] < row["with_rate"] <= 1
     policies = found.policies.set_index("policy")
     assert set(policies.index) == {"followed", "none", "best_single", "targeted"}
@@ -258,6 +320,27 @@ def test_own_recommendations_are_counted_with_who_did_them(root: Path) -> None:
     assert letter["by"] == [{"name": "Sato", "done": 1}]
     assert np.isnan(letter["effect"])
     assert found.policies.set_index("policy").loc["holdout", "n"] == 1
+
+
+@pytest.mark.parametrize(("told", "counted"), [(True, 1), (False, 2)], ids=["done", "asked"])
+def test_only_what_the_project_asked_for_and_was_done_has_brought_anything(
+    root: Path, told: bool, counted: int
+) -> None:
+    project, date = anew(root), AS_OF - 60 * DAY
+    row = {"action": "call", "how": "best", "probability": 0.9, "planned": "call"}
+    calls = [{"entity_id": f"c00{n}", "action_id": f"a{n}", "assignee": "Sato"} for n in (1, 2)]
+    decide(project, date, *(call | row for call in calls))
+    add_trials(root, trial("a1", "2025-01-02", "result", None))
+    if not told:
+        file = root / "configs/tiny/actions.yml"
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if not line.startswith("results:")]
+        file.write_text("".join(kept), encoding="utf-8")
+    found = evaluate(read(root), AS_OF).actions.set_index("action").loc["call"]
+    assert found["own"] == 2
+    assert found["recommended"] == found["own"] + found["trials"]
+    assert found["worth"] == pytest.approx(found["effect"] * 1000 * counted)
+    assert found["worth_low"] < found["worth"] < found["worth_high"]
 
 
 def test_before_anything_was_tried_there_is_nothing_to_tell(root: Path) -> None:

@@ -66,6 +66,7 @@ BAD = [
     (trial("c002", "2024-06-02", "call", 0.0), "0 or below, above 1 or no number"),
     (trial("c002", "2024-06-02", "call", 1.2), "0 or below, above 1 or no number"),
     (trial("c002", "2024-06-02", "call", "often"), "0 or below, above 1 or no number"),
+    (trial("c002", "2024-06-02", "call", 1e-7), "below 0.1%, so that one would outweigh"),
     (trial("c002", "2024-06-02", "call", 1.0), "chosen for sure"),
     (trial("c000", "2024-06-01", "none", 0.6), "a second decision"),
 ]

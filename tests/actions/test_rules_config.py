@@ -71,6 +71,12 @@ def test_deadlines_in_hours_and_days(root: Path, deadline: object, days: int) ->
     assert load_project("tiny", root).catalogue.plays["start"].deadline == days
 
 
+def test_a_length_of_time_beyond_any_calendar_is_refused(root: Path) -> None:
+    write(root, catalogue(), {"start": play(deadline="400000 days")})
+    with pytest.raises(ConfigError, match=r"(?s)deadline.*36500"):
+        load_project("tiny", root)
+
+
 def test_a_project_without_actions(tmp_path: Path) -> None:
     project = load_project("tiny", tiny.make_company(tmp_path))
     assert project.actions is None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import io
 import itertools
@@ -17,6 +18,16 @@ MANY = 30
 PLAYS = config(
     catalogue({"call": action()}), {"gone": play(name="Gone", cooldown=f"{COOLDOWN} days")}
 ).plays
+
+
+def test_a_play_whose_trigger_fails_keeps_its_state() -> None:
+    before = night(1, {"a1"}, night(0, set(), None))
+    failed = pd.DataFrame({"kind": ["play"], "id": ["gone"], "why": ["It does not run."]})
+    broken = {"account": dataclasses.replace(situation(set())["account"], failed=failed)}
+    found = fire(PLAYS, broken, kept(before.state), FIRST + dt.timedelta(days=2))
+    assert found.fired.empty
+    pd.testing.assert_frame_equal(found.state, before.state)
+    assert set(night(3, {"a1", "a2"}, found).fired["entity_id"]) == {"a2"}
 
 
 def situation(true: Collection[str], asked: int = MANY) -> dict[str, Situation]:

@@ -79,6 +79,28 @@ def notes(
     return notes_of(project, found, started or fired(), who)
 
 
+def test_conditions_that_fail_are_named_with_what_comes_of_it(tmp_path: Path) -> None:
+    held = [("a1", "offer"), ("a1", "mail")]
+    plain = situation([("a1", "gone"), ("a1", "grows")], held)["account"]
+    rows = [("action", "call"), ("play", "gone"), ("block", "complaint")]
+    failed = pd.DataFrame([(*row, "It fails.") for row in rows], columns=["kind", "id", "why"])
+    broken = dataclasses.replace(plain, true=plain.true.iloc[1:], failed=failed)
+    found = notes(tmp_path, {"account": broken}, people())
+    assert [words.en for words in found] == [
+        "The action 'Call' is left out this time: It fails.",
+        "The play 'Gone' starts for nobody this time: It fails.",
+        "The rule 'Complaint open' forbids for everybody this time: It fails.",
+    ]
+    assert found[0].ja.startswith("アクション「Call（日本語）」は条件（when）を実行できないため")
+
+
+def test_a_play_whose_action_fails_contradicts_nothing() -> None:
+    plain = situation([("a1", "gone")], [])["account"]
+    failed = pd.DataFrame({"kind": ["action"], "id": ["mail"], "why": ["It fails."]})
+    assert told({"account": plain}) != []
+    assert told({"account": dataclasses.replace(plain, failed=failed)}) == []
+
+
 # contradictions --------------------------------------------------------------------------------
 
 

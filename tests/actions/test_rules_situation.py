@@ -127,8 +127,8 @@ def test_what_conditions_can_name(company: Path) -> None:
 
 def test_sets_beside_those_of_the_tasks(company: Path) -> None:
     assert held(company, "size.is_big", features={"account": ["size"]}) == BIG
-    with pytest.raises(ConfigError, match='Referenced table "size" not found'):
-        held(company, "size.is_big")
+    (why,) = found(company, "true", "size.is_big").failed["why"]
+    assert 'Referenced table "size" not found' in why
 
 
 def test_an_action_is_for_those_whom_its_task_asks_about(company: Path) -> None:
@@ -175,25 +175,49 @@ def test_a_situation_can_be_sent_between_processes(company: Path) -> None:
     pd.testing.assert_frame_equal(again.allowed, situation.allowed)
 
 
-def test_all_conditions_that_do_not_run_are_named_together(company: Path) -> None:
-    actions = {"call": action(when="contct.visits_30d > 1"), "mail": action(when="score > 1")}
-    folder = write(company, catalogue(actions), {"start": play("account_segmnt = 'x'")})
-    with pytest.raises(ConfigError) as caught:
-        situation_of(company)
-    text = str(caught.value)
-    assert "The actions have 3 problems" in text
-    assert "Did you mean 'contact'?" in text
-    assert "Did you mean 'account_segment'?" in text
-    assert 'Ambiguous reference to column name "score"' in text
+def test_all_conditions_that_do_not_run_are_named_and_the_others_hold(company: Path) -> None:
+    actions = {
+        "call": action(when="contct.visits_30d > 1"),
+        "mail": action(when="score > 1"),
+        "visit": action(channel="visit"),
+    }
+    plays = {"start": play("account_segmnt = 'x'"), "all": play()}
+    folder = write(company, catalogue(actions), plays)
+    situation = situation_of(company)
+    assert of(situation.allowed, "action") == {"visit": EVERYBODY}
+    assert of(situation.true, "play") == {"all": EVERYBODY}
+    why = situation.failed.set_index(["kind", "id"])["why"]
+    assert set(why.index) == {("action", "call"), ("action", "mail"), ("play", "start")}
+    assert "Did you mean 'contact'?" in why["action", "call"]
+    assert 'Ambiguous reference to column name "score"' in why["action", "mail"]
+    assert "Did you mean 'account_segment'?" in why["play", "start"]
     lines = (folder / "plays.yml").read_text(encoding="utf-8").splitlines()
     line = next(i for i, each in enumerate(lines, 1) if "trigger" in each)
-    assert f"configs/tiny/plays.yml:{line}, plays.start.trigger" in text
+    assert f"configs/tiny/plays.yml:{line}, plays.start.trigger" in why["play", "start"]
 
 
-def test_a_condition_that_fails_on_the_rows_is_named(company: Path) -> None:
-    with pytest.raises(ConfigError, match=r"`trigger` of play start .*Could not convert") as caught:
-        held(company, "account_segment is not null\nand cast(account_segment as integer) > 1")
-    assert "line 2 of the SQL" in str(caught.value)
+# true of one bucket's rows, while those of the other cannot be cast
+FAILING = "account_segment is not null\nand cast(if(account_id = 'c001', 'x', '2') as integer) > 1"
+
+
+def test_a_condition_that_fails_on_a_row_holds_for_nobody(company: Path) -> None:
+    situation = found(company, FAILING, FAILING)
+    assert situation.allowed.empty
+    assert situation.true.empty
+    assert list(situation.failed["kind"]) == ["action", "play"]
+    why = situation.failed["why"].iloc[1]
+    assert "`trigger` of play start does not run: Conversion Error: Could not convert" in why
+    assert "line 2 of the SQL" in why
+
+
+def test_a_block_that_fails_forbids(company: Path) -> None:
+    actions = {"call": action(), "mail": action(channel="mail")}
+    blocks = {"odd": block("account_name > 1", actions=["call"])}
+    write(company, catalogue(actions, blocks))
+    situation = situation_of(company)
+    assert of(situation.allowed, "action") == {"mail": EVERYBODY}
+    assert of(situation.blocked, "block") == {"odd": EVERYBODY}
+    assert situation.failing("block") == {"odd"}
 
 
 def test_tasks_of_one_entity_lie_in_the_same_buckets(company: Path, tmp_path: Path) -> None:

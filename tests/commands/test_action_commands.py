@@ -16,7 +16,7 @@ import tiny
 
 from salesml import api
 from salesml.actions.book import ActionBook
-from salesml.config import load_project
+from salesml.config import Project, load_project
 from salesml.scoring import ScoreBook
 from tests.commands.conftest import out, run
 from tests.report.decisions import agenda, brought, todo
@@ -65,10 +65,16 @@ def entity(acting: Path) -> str:
         todo(first, **now, assignee="佐藤 花子", assignee_id="R1"),
         todo(second, **before, assignee="Abe", assignee_id="R2", how="escalated"),
     )
-    ActionBook(project).publish(
-        tiny.AS_OF, "run-1", decisions=rows, agenda=rows, state=pd.DataFrame({"play": []}), meta={}
-    )
+    publish(project, tiny.AS_OF, rows)
     return str(first)
+
+
+def publish(project: Project, as_of: dt.date, rows: pd.DataFrame) -> None:
+    """Let *rows* be decided as of a date, on which R7 had nothing to do."""
+    loads = [{"rep_id": "R7", "name": "小川 愛", "minutes": 0, "of": 900}]
+    none = pd.DataFrame({"play": []})
+    book = ActionBook(project)
+    book.publish(as_of, "run-1", decisions=rows, agenda=rows, state=none, meta={"loads": loads})
 
 
 def test_the_list_of_today(entity: str) -> None:
@@ -97,6 +103,19 @@ def test_the_list_as_csv_and_json(entity: str) -> None:
         assert (own["action"], own["due_on"]) == ("check_in_call", "2025-03-03")
     assert json.loads(rows[0]["reasons"]) == told[0]["reasons"]
     assert told[0]["play"] is None
+
+
+def test_a_part_of_the_name_is_enough(entity: str) -> None:
+    told = json.loads(out("actions", "-p", "tiny", "--owner", "花子", "--format", "json"))
+    assert [row["entity_id"] for row in told] == [entity]
+
+
+@pytest.mark.parametrize("owner", ["R7", "小川 愛", "小川"])
+def test_who_has_nothing_to_do_is_no_error(entity: str, owner: str) -> None:
+    assert entity
+    text = out("actions", "-p", "tiny", "--owner", owner, "--lang", "en")
+    assert "Nothing is to be done today." in text
+    assert json.loads(out("actions", "-p", "tiny", "--owner", owner, "--format", "json")) == []
 
 
 @pytest.mark.parametrize("ask", [("--owner", "Abbe"), ("--as-of", "2024-01-01")])
@@ -129,7 +148,7 @@ def test_scores_say_what_is_next(entity: str) -> None:
 
 def test_explain_says_what_is_next(entity: str) -> None:
     text = out("explain", "-p", "tiny", "away", entity)
-    for words in ("次のアクション  状況確認の電話", "きっかけ: 60日間ログインなし", "あと2日"):
+    for words in ("次のアクション  状況確認の電話", "サイン: 60日間ログインなし", "あと2日"):
         assert words in text
     told = json.loads(out("explain", "-p", "tiny", "away", entity, "--format", "json"))
     assert (told["next_action"], told["next_action_due"]) == ("check_in_call", "2025-03-03")
@@ -153,11 +172,13 @@ def test_evaluate(entity: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert entity
     asked: list[Any] = []
     known = brought(policies=brought().policies.assign(task="away"))
-    found = SimpleNamespace(**vars(known), as_of=tiny.AS_OF)
+    found = SimpleNamespace(**{**vars(known), "as_of": tiny.AS_OF})
     monkeypatch.setattr(
         api, "evaluate_actions", lambda *a, **k: asked.append((a, k)) or found, raising=False
     )
     text = out("actions", "evaluate", "-p", "tiny", "--lang", "en", "--as-of", str(tiny.AS_OF))
+    assert "What actions have brought by Sat 1 Mar" in text
+    assert "+ 20 trials" in text
     assert "Webinar invitation" in text
     assert "As recommended" in text
     assert asked == [(("tiny",), {"as_of": tiny.AS_OF})]
@@ -165,3 +186,13 @@ def test_evaluate(entity: str, monkeypatch: pytest.MonkeyPatch) -> None:
         csv.DictReader(io.StringIO(out("actions", "evaluate", "-p", "tiny", "--format", "csv")))
     )
     assert (rows[0]["effect"], rows[0]["as_of"]) == ("0.05", str(tiny.AS_OF))
+
+
+def test_what_is_evaluated_is_the_newest_date_decided(
+    acting: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "evaluate", lambda _, as_of: as_of)
+    assert api.evaluate_actions("tiny", root=acting) == tiny.AS_OF  # of project.yml
+    publish(load_project("tiny", acting), tiny.AS_OF + 9 * DAY, agenda())
+    assert api.evaluate_actions("tiny", root=acting) == tiny.AS_OF + 9 * DAY
+    assert api.evaluate_actions("tiny", root=acting, as_of=tiny.AS_OF) == tiny.AS_OF

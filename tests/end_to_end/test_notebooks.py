@@ -19,7 +19,7 @@ PRINTED = {
         "ok    features account/habit: truncation test for churn",
         "wrong Feature set account/habit looks ahead.",
         "other values once later rows are cut away: logins_of_habit",
-        "as configured       86",
+        "as configured       94",
         "\nneither",
         "stay unseen for `salesml train`",
     ],

@@ -107,8 +107,8 @@ def brought(**values: Any) -> Brought:
     )
     tasks = {"churn": Words(ja="解約", en="Churn")}
     notes = [Words(ja="3か月分の結果です。", en="Outcomes of three months.")]
-    told = {"actions": actions, "policies": policies, "uplift": uplift, "tasks": tasks}
-    return Brought(**{**told, "notes": notes, **values})
+    told: dict[str, Any] = {"actions": actions, "policies": policies, "uplift": uplift}
+    return Brought(**{**told, "tasks": tasks, "as_of": AS_OF, "notes": notes, **values})
 
 
 def acting(*todos: dict[str, Any], **values: Any) -> ActionSection:

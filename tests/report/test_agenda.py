@@ -88,6 +88,27 @@ def test_what_is_not_known_is_left_out() -> None:
     assert seen(since=0).since is None
 
 
+@pytest.mark.parametrize("value", [-5.0, 0.0, 0.3])
+def test_a_play_that_gains_nothing_shows_no_gain(value: float) -> None:
+    play = seen(how="play", play="sign", value=value, effect=0.0004, effect_low=-0.1)
+    assert (play.value, play.effect, play.low, play.gain) == (None, None, None, "")
+    assert seen(play="sign", value=-5.0).gain == "+5.0"
+    assert seen(value=value).value == value
+
+
+def test_an_outlook_on_nothing_is_not_told() -> None:
+    words = {"next_ja": "次の動き", "next_en": "Next"}
+    assert seen(next_kind="nothing", **words).next is None
+    assert seen(next_kind="reply", **words).next == Words(ja="次の動き", en="Next")
+
+
+def test_an_effect_told_before_says_of_when() -> None:
+    assert dict(seen(since=5).reasons)["effect"] == Words(
+        ja=f"{EFFECT['ja']}（6/26（木）時点）", en=f"{EFFECT['en']} (on Thu 26 Jun)"
+    )
+    assert dict(seen().reasons)["effect"].en == EFFECT["en"]
+
+
 def test_what_chance_chose_is_said_to_be_a_trial() -> None:
     found = seen(how="explored", value=-5.0, effect=-0.01)
     assert found.why is not None
@@ -108,9 +129,13 @@ def test_the_pressing_comes_first() -> None:
         todo("soon", due=5),
         todo("urgent", due=7, urgent=True),
         todo("escalated", due=3, how="escalated"),
+        todo("late and worth little", due=-9, value=60.0),
         todo("late", due=-1),
     )
-    order = ["late", "escalated", "urgent", "worth", "soon", "later", "never"]
+    order = [
+        *("escalated", "urgent", "late", "late and worth little"),
+        *("worth", "soon", "later", "never"),
+    ]
     assert pressing(rows, AS_OF)["entity_id"].tolist() == order
 
 
@@ -134,7 +159,7 @@ def test_order_keeps_every_row_and_late_ones_lead(days: list[int | None]) -> Non
     assert sorted(t.key for t in told) == sorted(rows["entity_id"])
     late = [t.late for t in told]
     assert late == sorted(late, reverse=True)
-    left = [t.left for t in told if t.left is not None]
+    left = [max(t.left, -1) for t in told if t.left is not None]
     assert left == sorted(left)
 
 
@@ -171,7 +196,7 @@ def test_the_list_of_today_in_both_languages(tmp_path: Path) -> None:
     rows = part.one("div", css="list").one("tbody").all("tr")
     assert [row.one("th").said("ja") for row in rows][:2] == [
         "会社a60 顧客 a60",
-        "会社a90 顧客 a90",
+        "会社a20 顧客 a20",
     ]
     first = rows[0]
     assert "overdue" in first.classes
@@ -179,7 +204,7 @@ def test_the_list_of_today_in_both_languages(tmp_path: Path) -> None:
         assert words in first.said("ja")
     assert "9 days late" in first.said("en")
     assert "What to bring A summary of usage" in first.said("en")
-    assert "至急" in rows[2].said("ja")
+    assert "至急" in rows[1].said("ja")
     assert "60日間ログインなし 3" in part.one(css="signs").said("ja")
 
 

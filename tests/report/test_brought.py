@@ -15,7 +15,9 @@ def test_numbers_as_readers_see_them() -> None:
     assert (call.with_it, call.with_n, call.without_it) == ("90.0%", 30, "85.0%")
     assert (call.effect, call.interval, call.clear) == ("+5.0", "+1.0 – +9.0", 1)
     assert (call.worth, call.worth_interval) == ("¥1,500,000", "¥300,000 – ¥2,700,000")
-    assert (webinar.recommended, webinar.done_share) == (120, "60.0%")  # of those that tell
+    assert (call.recommended, call.trials) == (40, 0)
+    # nobody tells whether trials from elsewhere were done
+    assert (webinar.recommended, webinar.trials, webinar.done_share) == (100, 20, "60.0%")
     assert (webinar.effect, webinar.clear, webinar.worth) == ("−2.0", 0, "–")
     assert webinar.worth_interval == ""
 
@@ -27,6 +29,7 @@ def test_an_action_never_done() -> None:
         .assign(own=0, done=None, with_n=0, with_rate=None, effect=None, low=None, high=None)
     )
     (row,) = brought_view(brought(actions=actions), "JPY").rows
+    assert (row.recommended, row.trials) == (0, 40)
     assert (row.done, row.with_it, row.effect, row.interval) == ("–", "–", "–", "")
     assert row.clear == 0
     assert effects(brought(actions=actions)) is None
@@ -68,6 +71,8 @@ def test_the_part_of_the_page(tmp_path: Path) -> None:
     assert "選び方による違い：解約" in part.said("ja")
     assert "3か月分の結果です。" in part.said("ja")
     assert part.one("b", css="better").text == "+5.0"
+    assert part.one("h2").said("ja") == "アクションの成果（7/1（火）時点）"
+    assert "提案 100 ＋試行20" in part.one("table", css="brought").said("ja")
 
 
 def test_nothing_known_yet_is_said(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from salesml.store import write_atomically
 __all__ = ["DECISIONS", "NO_ACTION", "ActionBook", "as_decisions", "frame_of"]
 
 NO_ACTION = "none"
+_YEAR = dt.timedelta(days=365)
 _text, _number, _whole, _date = pa.string(), pa.float64(), pa.int32(), pa.date32()
 
 DECISIONS = pa.schema(
@@ -163,6 +164,15 @@ class ActionBook:
         One row an entity: tonight's action, or the last one before that nobody has answered.
         """
         return frame_of(_read(self._folder(as_of) / "agenda.parquet"))
+
+    def withdrawn(self, as_of: dt.date) -> pd.DataFrame:
+        """What was to be done before a date, and is not any more though nobody answered it.
+
+        Of the last year, with the columns `DECISIONS`.
+        """
+        ids = self.meta(as_of).get("withdrawn", [])
+        before = self.recommendations(as_of - _YEAR, as_of)
+        return before[before["action_id"].isin(ids)].reset_index(drop=True)
 
     def state(self, before: dt.date) -> pd.DataFrame | None:
         """The state of the plays on the last date before *before*; None for the first date."""

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from salesml.config.contacts import Money
 from salesml.config.tasks import TaskConfig
-from salesml.config.values import Days, Names, Sql, Strict, Words, days
+from salesml.config.values import LONGEST, Days, Names, Sql, Strict, Words, days
 from salesml.errors import suggest
 from salesml.yaml_file import Place, read_model
 
@@ -45,7 +45,7 @@ def _whole_days(value: object) -> int:
 Part = TypeVar("Part")
 Named = Annotated[dict[str, Part], BeforeValidator(_named)]
 Share = Annotated[float, Field(ge=0, le=1)]
-WholeDays = Annotated[int, BeforeValidator(_whole_days), Field(gt=0)]
+WholeDays = Annotated[int, BeforeValidator(_whole_days), Field(gt=0, le=LONGEST)]
 Channel = Literal["mail", "phone", "visit", "meeting", "web", "event"]
 
 

@@ -11,7 +11,18 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from salesml.errors import suggest
 
-__all__ = ["Connections", "Days", "Every", "Names", "Sql", "Strict", "TimeZone", "Words", "days"]
+__all__ = [
+    "LONGEST",
+    "Connections",
+    "Days",
+    "Every",
+    "Names",
+    "Sql",
+    "Strict",
+    "TimeZone",
+    "Words",
+    "days",
+]
 
 
 def days(value: object) -> int:
@@ -60,7 +71,8 @@ def _as_list(value: object) -> object:
 
 
 Connections = dict[str, dict[str, Annotated[str, BeforeValidator(_plain_text)]]]
-Days = Annotated[int, BeforeValidator(days), Field(gt=0)]
+LONGEST = 36_500  # days; more is a slip of the pen, and dates end
+Days = Annotated[int, BeforeValidator(days), Field(gt=0, le=LONGEST)]
 Every = Annotated[str, BeforeValidator(_every)]
 Names = Annotated[list[str], BeforeValidator(_as_list)]
 Sql = Annotated[str, BeforeValidator(_sql)]

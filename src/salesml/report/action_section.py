@@ -22,6 +22,7 @@ class Brought:
     ----------
     actions, policies, uplift : as `salesml.actions.learning.ActionEvaluation` has them.
     tasks : titles of the tasks that policies and uplift are about.
+    as_of : the date by which it was known.
     notes : what limits these numbers, in words.
     """
 
@@ -29,13 +30,14 @@ class Brought:
     policies: pd.DataFrame
     uplift: pd.DataFrame
     tasks: Mapping[str, Words]
+    as_of: dt.date
     notes: Sequence[Words] = ()
 
     @classmethod
     def of(cls, found: ActionEvaluation, tasks: Mapping[str, TaskConfig]) -> Brought:
         """What *found* says, with titles from *tasks*."""
         titles = {name: task.title for name, task in tasks.items()}
-        return cls(found.actions, found.policies, found.uplift, titles, found.notes)
+        return cls(found.actions, found.policies, found.uplift, titles, found.as_of, found.notes)
 
     def nameless(self) -> Brought:
         """Without who did what; notes may name persons, too."""

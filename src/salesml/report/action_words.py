@@ -107,7 +107,7 @@ ACTION_WORDS: dict[str, tuple[str, str]] = {
     "not_asked": ("今日は提案しなかった先", "Not asked for today"),
     "how_open": ("対応中（前の提案が未完了）", "Under way (an earlier action is open)"),
     "how_cooldown": ("間隔をあけている", "Too soon after the last one"),
-    "how_capacity": ("今週の時間がいっぱい", "No time left this week"),
+    "how_capacity": ("今日の分の時間がいっぱい", "No time left today"),
     "how_nothing": ("効果が見込めるものがない", "Nothing worth its cost"),
     "how_holdout": (
         "効果を測るために何もしない",
@@ -117,6 +117,7 @@ ACTION_WORDS: dict[str, tuple[str, str]] = {
     "action_notes": ("アクションについての注意", "Notes on actions"),
     # what actions brought
     "worth": ("アクションの成果（これまで）", "What actions have brought so far"),
+    "worth_until": ("アクションの成果（{points}時点）", "What actions have brought by {points}"),
     "worth_alt": (
         "よい結果になる割合が、アクションで何ポイント変わったか。点が推定値、線が95%区間。"
         "線が0をまたぐものは、まだ効果があるとも、ないとも言えません。",
@@ -144,6 +145,7 @@ ACTION_WORDS: dict[str, tuple[str, str]] = {
     "effect_points": ("効果（ポイント）", "Effect (points)"),
     "value_each": ("1件あたりの価値", "Value per case"),
     "recommended": ("提案", "Asked"),
+    "trials": ("＋試行{n:,}", "+ {n:,} trials"),
     "done_share": ("実施", "Done"),
     "with_it": ("提案した先", "With"),
     "without_it": ("提案しなかった先", "Without"),

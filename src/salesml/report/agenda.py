@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from salesml.config import Words
-from salesml.report.formats import MINUS, Shown, clean, missing, shown
+from salesml.report.formats import MINUS, Shown, clean, missing, short_day, shown
 from salesml.report.words import phrase
 
 __all__ = ["Counts", "Todo", "channel_words", "counts", "entity_words", "pressing", "todo_of"]
@@ -33,7 +33,8 @@ class Todo:
 
     ``left`` are the days until it is due, negative where that is past, None where it never is;
     ``since`` is the date it was recommended on, None where that is today. ``effect``, ``low`` and
-    ``high`` are points of the probability of the good outcome. ``reasons`` pair a kind (``play``,
+    ``high`` are points of the probability of the good outcome; like ``value`` they are None where a
+    play asks for what gains nothing by itself. ``reasons`` pair a kind (``play``,
     ``concept``, ``effect``, ``evidence``, ``explored`` where chance chose it) with its words.
     """
 
@@ -102,14 +103,18 @@ def points(share: float) -> str:
 
 
 def pressing(agenda: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
-    """*agenda*, what is overdue or escalated first, then what is urgent, due early, worth much."""
+    """*agenda*, what is urgent or escalated first, then overdue, then due early, then worth much.
+
+    How long a deadline is past does not count: of what is overdue the worthiest comes first.
+    """
     due = pd.to_datetime(agenda["due_on"])
-    late = (due < pd.Timestamp(as_of)) | (agenda["how"] == "escalated")
+    late = due < pd.Timestamp(as_of)
+    urgent = agenda["urgent"].fillna(False).astype(bool) | (agenda["how"] == "escalated")
     order = pd.DataFrame(
         {
+            "urgent": ~urgent,
             "late": ~late,
-            "urgent": ~agenda["urgent"].fillna(False).astype(bool),
-            "due": due,
+            "due": due.mask(late),
             "value": -pd.to_numeric(agenda["value"]).fillna(0.0).astype(float),
             "id": agenda["entity_id"].astype(str),
         }
@@ -120,7 +125,9 @@ def pressing(agenda: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
 def todo_of(record: Record, as_of: dt.date) -> Todo:
     """One row of an agenda as readers see it on *as_of*."""
     id_, name = shown(record["entity_id"], limit=40), shown(record["name"])
-    due, since = _day(record, "due_on"), _day(record, "as_of")
+    due, asked = _day(record, "due_on"), _day(record, "as_of")
+    since = asked if asked and asked < as_of else None
+    gains = _gains(record)
     return Todo(
         entity=str(record["entity"]),
         key=str(record["entity_id"]),
@@ -133,19 +140,31 @@ def todo_of(record: Record, as_of: dt.date) -> Todo:
         by=_person(record),
         due=due,
         left=None if due is None else (due - as_of).days,
-        since=since if since and since < as_of else None,
+        since=since,
         urgent=not missing(record["urgent"]) and bool(record["urgent"]),
         escalated=record["how"] == "escalated",
-        effect=_number(record["effect"]),
-        low=_number(record["effect_low"]),
-        high=_number(record["effect_high"]),
+        effect=gains["effect"],
+        low=gains["effect_low"],
+        high=gains["effect_high"],
         learnt=record["effect_source"] == "learnt",
-        value=_number(record["value"]),
+        value=gains["value"],
         material=_words(record, "material"),
         best=_words(record, "best"),
-        next=_words(record, "next"),
-        reasons=[*_trial(record), *_reasons(record["reasons"])],
+        next=None if record["next_kind"] == "nothing" else _words(record, "next"),
+        reasons=[*_trial(record), *_reasons(record["reasons"], since)],
     )
+
+
+def _gains(record: Record) -> dict[str, float | None]:
+    """Value and effect; of a play only what rounds to more than nothing."""
+    effects = ("effect", "effect_low", "effect_high")
+    found = {name: _number(record[name]) for name in ("value", *effects)}
+    if not missing(record["play"]):
+        if round(found["value"] or 0) <= 0:
+            found["value"] = None
+        if round(found["effect"] or 0, 3) <= 0:
+            found |= dict.fromkeys(effects)
+    return found
 
 
 def _trial(record: Record) -> list[tuple[str, Words]]:
@@ -194,12 +213,20 @@ def _both(ja: object, en: object) -> Words | None:
     return Words(ja=first or second, en=second or first) if first or second else None
 
 
-def _reasons(told: object) -> list[tuple[str, Words]]:
+def _reasons(told: object, since: dt.date | None) -> list[tuple[str, Words]]:
+    """Reasons; an effect is of the probability on the day it was told, *since* if not today."""
     return [
-        (str(each["kind"]), words)
+        (str(each["kind"]), _dated(words, since) if each["kind"] == "effect" else words)
         for each in (told if isinstance(told, list) else [])
         if f"told_{each['kind']}" in _TOLD and (words := _both(each["ja"], each["en"])) is not None
     ]
+
+
+def _dated(words: Words, since: dt.date | None) -> Words:
+    if since is None:
+        return words
+    day = short_day(since)
+    return Words(ja=f"{words.ja}（{day.ja}時点）", en=f"{words.en} (on {day.en})")
 
 
 @dataclass(frozen=True)

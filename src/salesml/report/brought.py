@@ -10,7 +10,7 @@ import pandas as pd
 from salesml.config import Words
 from salesml.report.action_section import Brought
 from salesml.report.agenda import points
-from salesml.report.formats import UNKNOWN, amount, clean, missing, percent, shown
+from salesml.report.formats import UNKNOWN, amount, clean, missing, percent, short_day, shown
 from salesml.report.words import phrase
 
 __all__ = ["BroughtRow", "BroughtView", "Choice", "brought_view", "said", "told_first"]
@@ -23,12 +23,14 @@ _PEOPLE = 3  # who did an action most
 class BroughtRow:
     """One action: how often it was asked for and done, the outcome with and without it, its effect.
 
-    Texts, as readers see them, intervals empty where they are not known; ``clear`` says which way
-    the effect goes beyond doubt: 1, -1, or 0.
+    ``trials`` were made elsewhere: nobody tells whether they were done. Texts, as readers see them,
+    intervals empty where they are not known; ``clear`` says which way the effect goes beyond doubt:
+    1, -1, or 0.
     """
 
     title: Words
     recommended: int
+    trials: int
     done: str
     done_share: str
     by: str
@@ -68,6 +70,7 @@ class BroughtView:
 
     rows: list[BroughtRow]
     choices: list[Choice]
+    title: Words
     notes: Sequence[Words]
 
     @property
@@ -89,6 +92,7 @@ def brought_view(brought: Brought, currency: str) -> BroughtView:
         choices=[
             _choice(brought, str(task), currency) for task in brought.policies["task"].unique()
         ],
+        title=phrase("worth_until", points=short_day(brought.as_of)),
         notes=brought.notes,
     )
 
@@ -97,7 +101,8 @@ def _row(record: Record, currency: str) -> BroughtRow:
     done, own = record["done"], _count(record["own"])
     return BroughtRow(
         title=_title(record),
-        recommended=_count(record["recommended"]),
+        recommended=own,
+        trials=_count(record["recommended"]) - own,
         done=UNKNOWN if missing(done) else f"{_count(done):,}",
         done_share=percent(_count(done) / own) if own and not missing(done) else "",
         by=_by(record["by"]),

@@ -77,6 +77,14 @@ def _require(
             where=project.where(FILE, *place),
             fix="Select one row an account_id.",
         )
+    without = sorted(rows.loc[rows["segment"].isna(), "account_id"])
+    if without:
+        raise ConfigError(
+            f"{len(without)} accounts of {'.'.join(place)} have no segment.",
+            received=", ".join(without[:5]),
+            where=project.where(FILE, *place),
+            fix="Give them one in the CRM, or `coalesce(segment, 'C')` in the SQL.",
+        )
     found = sorted({str(each) for each in rows["segment"]} - set(config.segments))
     if found:
         raise ConfigError(

@@ -6,6 +6,7 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from salesml.actions.behaviour.sequences import DAY, Sequences
 from salesml.training.table import Bools, Floats, Ints
@@ -49,10 +50,24 @@ class _Tally(NamedTuple):
 
 
 def contacts_of(sequences: Sequences, way: Ints, end: int) -> Contacts:
-    """Contacts of two years until *end* (seconds) by *way*, a code for each act; -1 is no way."""
+    """Contacts of two years until *end* (seconds) by *way*, a code for each act; -1 is no way.
+
+    Contacts in one way that wait for the same answer count once in three days, from the last back:
+    so an answer counts once, and a burst tells no more than one contact.
+    """
     age = end - sequences.time
     kept = ~sequences.theirs & (way >= 0) & (age >= _WITHIN * DAY) & (age <= _MEMORY * DAY)
+    kept[kept] = _once(sequences, way, np.flatnonzero(kept))
     return Contacts(sequences.entity[kept], way[kept], sequences.answered(_WITHIN)[kept])
+
+
+def _once(sequences: Sequences, way: Ints, contacts: Ints) -> Bools:
+    """Which of *contacts*, places in time's order, count where they come in bursts."""
+    run = pd.DataFrame({"entity": sequences.entity, "way": way, "answer": sequences.then})
+    run, time = run.iloc[contacts], pd.Series(sequences.time[contacts], contacts)
+    last = time.groupby([run[name] for name in run]).transform("max")
+    window = (last - time) // (_WITHIN * DAY)
+    return ~run.assign(window=window).duplicated(keep="last").to_numpy()
 
 
 def best_way(contacts: Contacts, segment: Ints, ways: int) -> Choice:

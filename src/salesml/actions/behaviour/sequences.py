@@ -106,11 +106,16 @@ class Sequences:
         inside &= self.time[known] < date + days * DAY
         return np.where(inside, self.kind[known], -1)
 
+    @property
+    def then(self) -> Ints:
+        """For each act the place of what a customer did next; the number of acts for nothing."""
+        return self._next_theirs[1:]
+
     def answered(self, within: int) -> Bools:
         """For each act whether they did something in *within* days after it."""
-        after = np.minimum(self._next_theirs[1:], len(self.time) - 1)
+        after = np.minimum(self.then, len(self.time) - 1)
         return np.asarray(
-            (self._next_theirs[1:] < len(self.time))
+            (self.then < len(self.time))
             & (self.entity[after] == self.entity)
             & (self.time[after] <= self.time + within * DAY)
         )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandas as pd
 
+from salesml.actions.assignment.kinds import NOBODY
 from salesml.actions.deciding import escalating
 from salesml.actions.deciding.chance import Lots
 from salesml.actions.deciding.each import KEY, Key, each, keys_of
 from salesml.actions.deciding.escalating import Escalation, escalations
-from salesml.actions.deciding.options import COLUMNS, by_weight, leading, options_of
+from salesml.actions.deciding.options import COLUMNS, answers_of, by_weight, options_of
 from salesml.actions.deciding.past import Past
 from salesml.actions.deciding.plan import Planned
 from salesml.actions.deciding.rows import Telling, rows_of
@@ -26,6 +27,9 @@ __all__ = ["Decided", "Night", "decide"]
 
 _NO_EFFECTS = pd.DataFrame(columns=["entity_id", "action", "effect", "low", "high"])
 _NO_OPTIONS = pd.DataFrame(columns=COLUMNS)
+_ASKED = ["assignee_id", "channel", "minutes"]
+_NOBODY = pd.DataFrame(columns=_ASKED, dtype=object)
+_NO_STATE = pd.DataFrame(columns=["play", "entity_id", "fired_on"], dtype=object)
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,10 @@ class Night:
     past : what was decided before, as known tonight.
     people : as `salesml.actions.rules.people_of`.
     learnt : effects by entity, as `options_of` takes them.
+    standing : decisions of this very date that stay as they are; their entities are not among
+        the situations.
+    state : play, entity_id, fired_on, as `salesml.actions.rules.fire` remembers them: deadlines
+        count from that date.
     """
 
     config: ActionsConfig
@@ -50,6 +58,8 @@ class Night:
     past: Past
     people: pd.DataFrame
     learnt: Mapping[str, pd.DataFrame]
+    standing: pd.DataFrame = field(default_factory=lambda: _NOBODY)
+    state: pd.DataFrame = field(default_factory=lambda: _NO_STATE)
 
     @cached_property
     def entities(self) -> pd.DataFrame:
@@ -96,6 +106,12 @@ class Night:
         weighed = {k: by_weight(plays, self.config) for k, plays in found.items() if k in there}
         return {key: plays for key, plays in weighed.items() if plays}
 
+    @cached_property
+    def fired_on(self) -> dict[tuple[str, str], dt.date]:
+        """When each (play, entity_id) fired last."""
+        days = each(self.state.dropna(subset=["entity_id", "fired_on"]), *_NO_STATE)
+        return {(play, entity_id): pd.Timestamp(day).date() for play, entity_id, day in days}
+
 
 def _or_none(values: pd.Series) -> pd.Series:
     return values.astype(object).where(values.notna(), None)
@@ -116,26 +132,29 @@ def decide(night: Night) -> Decided:
     config, past = night.config, night.past
     fresh = _fresh(night)
     ready = night.options[~fresh]
-    first = leading(ready, night.wanted, config)
+    answers = answers_of(ready, night.wanted, config)
     late = _escalated(night)
-    urgent = {key for key, (play, _) in first.items() if _is_urgent(config, play, late.get(key))}
+    urgent = _urgent(answers, config, late)
     escalated = {key: to for key, to in late.items() if key not in urgent}
     used = _asked(past.this_week(), escalated, config)
     time = time_left(night.people, config.capacity, config.channels, used, night.as_of)
+    time = time.less(night.standing)
     cases = Cases(
         options=ready,
-        leading=first,
+        answers=answers,
         urgent=urgent,
-        closed=(set(keys_of(past.open())) | escalated.keys()) - urgent,
+        closed=set(keys_of(past.open())) | escalated.keys(),
         drawn=past.drawn(),
         keys=list(night.entities.index),
         cooling=set(keys_of(night.options[fresh])),
     )
     found, planned = verdicts(cases, Lots(config.holdout, config.explore, night.as_of), time)
-    decisions = rows_of(_telling(night, first), found, escalated)
+    leading = {key: next(iter(plays.values())) for key, plays in answers.items()}
+    decisions = rows_of(_telling(night, leading), found, escalated)
     tonight = decisions.loc[decisions["how"] != "escalated", used.columns]
-    loads = _loads(time, pd.concat([used, tonight]))
-    notes = [*escalating.notes(escalated), *_notes(found, first, config, night)]
+    loads = _loads(time, pd.concat([used, night.standing[_ASKED].astype(object), tonight]))
+    notes = [*escalating.notes(escalated), *_notes(found, leading, config, night)]
+    notes += _unskilled(night, planned, found)
     return Decided(decisions, loads, notes, planned)
 
 
@@ -146,14 +165,26 @@ def _fresh(night: Night) -> pd.Series:
     return pd.Series([name in cooling for name in named], night.options.index, dtype=bool)
 
 
-def _is_urgent(config: ActionsConfig, play: str, late: Escalation | None) -> bool:
-    """Whether *play* comes first tonight: not where it is the very one that is escalated."""
-    return config.plays[play].urgent and (late is None or late.play != play)
+def _urgent(
+    answers: Mapping[Key, Mapping[str, str]],
+    config: ActionsConfig,
+    late: Mapping[Key, Escalation],
+) -> dict[Key, set[str]]:
+    """The urgent plays of those whose first play is: but for one that is escalated tonight."""
+    found = {}
+    for key, plays in answers.items():
+        first = next(iter(plays.values()))
+        escalated = late[key].play if key in late else None
+        if config.plays[first].urgent and first != escalated:
+            found[key] = {p for p in plays.values() if config.plays[p].urgent and p != escalated}
+    return found
 
 
 def _escalated(night: Night) -> dict[Key, Escalation]:
-    keys = set(night.entities.index)
-    return escalations(night.past.overdue(), night.config, night.people, night.entities, keys)
+    week = pd.concat([night.past.this_week()[_ASKED], night.standing[_ASKED]])
+    minutes = week.groupby("assignee_id")["minutes"].sum()
+    busy = {str(rep): float(many) for rep, many in minutes.items()}
+    return escalations(night.past.overdue(), night.config, night.people, night.entities, busy)
 
 
 def _asked(
@@ -167,20 +198,13 @@ def _asked(
     return pd.concat([before[columns].astype(object), tonight], ignore_index=True)
 
 
-def _telling(night: Night, first: Mapping[Key, tuple[str, str]]) -> Telling:
-    before = night.past.last
-    waits = before[(before["how"] == "capacity") & before["play"].notna()]
+def _telling(night: Night, leading: Mapping[Key, str]) -> Telling:
     return Telling(
         entities=night.entities,
         options=night.options,
         wanted=night.wanted,
-        leading=first,
-        waiting={
-            (entity, entity_id): (play, due, late)
-            for entity, entity_id, play, due, late in each(
-                waits, *KEY, "play", "due_on", "escalate_on"
-            )
-        },
+        leading=leading,
+        fired_on=night.fired_on,
         names=dict(each(night.people, "rep_id", "name")),
         config=night.config,
         tasks=night.tasks,
@@ -200,13 +224,13 @@ def _loads(time: Time, asked: pd.DataFrame) -> pd.DataFrame:
 
 def _notes(
     found: Mapping[Key, Verdict],
-    first: Mapping[Key, tuple[str, str]],
+    leading: Mapping[Key, str],
     config: ActionsConfig,
     night: Night,
 ) -> list[Words]:
-    """Urgent plays that found nobody, and actions that cannot be valued."""
-    missed = [k for k, v in found.items() if v.how == "capacity" and k in first and v.row is None]
-    urgent = sum(config.plays[first[key][0]].urgent for key in missed)
+    """Urgent plays that found nobody, and entities of which nobody knows the amount."""
+    missed = [k for k, v in found.items() if v.how == "capacity" and k in leading and v.row is None]
+    urgent = sum(config.plays[leading[key]].urgent for key in missed)
     told = []
     if urgent:
         told.append(
@@ -224,3 +248,20 @@ def _notes(
             )
         )
     return told
+
+
+def _unskilled(night: Night, planned: Planned, found: Mapping[Key, Verdict]) -> list[Words]:
+    """Actions that entities wait for, and that nobody there is has the role and skill for."""
+    lacking = night.options.loc[[row for row, why in planned.unplaced.items() if why == NOBODY]]
+    waits = [found[key].how == "capacity" for key in keys_of(lacking)]
+    names = [night.config.actions[a].name for a in sorted(set(lacking.loc[waits, "action"]))]
+    if not names:
+        return []
+    return [
+        Words(
+            ja=f"対応できる役割・スキルの人がいないもの：{sum(waits)}件"
+            f"（{'、'.join(name.ja for name in names)}）。",
+            en=f"{sum(waits)} wait for what nobody has the role and skill for "
+            f"({', '.join(name.en for name in names)}).",
+        )
+    ]

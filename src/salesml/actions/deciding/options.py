@@ -11,7 +11,7 @@ import pandas as pd
 from salesml.actions.deciding.each import KEY, Key, each
 from salesml.config import ActionsConfig, TaskConfig, Worth
 
-__all__ = ["COLUMNS", "by_weight", "leading", "options_at", "options_of"]
+__all__ = ["COLUMNS", "answers_of", "by_weight", "options_at", "options_of"]
 
 SEVERITIES = ("high", "medium", "low-medium", "low")
 _EFFECT = ["effect", "effect_low", "effect_high"]
@@ -40,13 +40,14 @@ def options_of(
     entity, entity_id, action, task, role, channel, minutes, cost, skill, owner_id, ``good`` (the
     probability of the good outcome), effect (its change) with effect_low, effect_high and
     effect_source, evidence_ja, evidence_en, worth, value. Values are missing where the task did
-    not score the entity, or where nobody knows the amount.
+    not score the entity, or where nobody knows the amount (one without bounds is none).
     """
     found = allowed[["entity_id", "action"]].merge(_catalogue(config), on="action")
     found = found.merge(rows, on="entity_id")
     found.insert(0, "entity", entity)
     found["good"] = _by_task(found, lambda task, part: _good(part, task, tasks[task]))
-    found["worth"] = _by_task(found, lambda task, part: _worth(part, task, config.worth[task]))
+    worth = _by_task(found, lambda task, part: _worth(part, task, config.worth[task]))
+    found["worth"] = worth.where(np.isfinite(worth))
     found = _with_effects(found, learnt)
     spent = found["minutes"] * config.minute_cost + found["cost"]
     found["value"] = found["effect"] * found["worth"] - spent
@@ -134,22 +135,21 @@ def options_at(options: pd.DataFrame, rows: Sequence[int]) -> dict[int, dict[str
     return {row: dict(zip(COLUMNS, of, strict=True)) for row, of in zip(rows, told, strict=True)}
 
 
-def leading(
+def answers_of(
     options: pd.DataFrame, wanted: Mapping[Key, Sequence[str]], config: ActionsConfig
-) -> dict[Key, tuple[str, str]]:
-    """The play of each entity that counts most tonight, and the first of its actions that is there.
+) -> dict[Key, dict[str, str]]:
+    """The actions that the plays of each entity ask for, the ones to take first first, by play.
 
-    Urgent plays come before others, then those more severe; none counts whose actions are all
-    forbidden or too fresh.
+    Urgent plays come before others, then those more severe; of a play its actions in their order,
+    without those that are forbidden or too fresh. An action counts for the first that asks for it.
     """
     there = set(each(options, *KEY, "action"))
-    found = {}
+    found: dict[Key, dict[str, str]] = {}
     for key, names in wanted.items():
         for play in by_weight(names, config):
-            first = next((a for a in config.plays[play].action if (*key, a) in there), None)
-            if first is not None:
-                found[key] = (play, first)
-                break
+            for action in config.plays[play].action:
+                if (*key, action) in there:
+                    found.setdefault(key, {}).setdefault(action, play)
     return found
 
 

@@ -13,15 +13,17 @@ from salesml.actions.deciding.each import KEY, Key, each, keys_of
 from salesml.actions.deciding.week import monday
 from salesml.config import ActionConfig, ActionsConfig
 
-__all__ = ["Past", "joined", "past_of"]
+__all__ = ["WAITING", "Past", "joined", "past_of"]
 
 _DAY = dt.timedelta(days=1)
 _AGENDA = 30  # days past its deadline that a task stays on the agenda
 _WANTED = 14  # days back to the last night that told which plays an entity waited for
 _CLOSED = ("done", "declined")
+_SURE = ("open", "escalated")  # what is so whatever lots say
+WAITING = ("capacity", "open")  # a play may wait behind these
 _OF_LAST = [
-    *KEY, "as_of", "action_id", "action", "how", "play", "plays", "assignee_id", "due_on",
-    "escalate_on",
+    *KEY, "as_of", "action_id", "action", "how", "play", "plays", "could", "urgent", "assignee_id",
+    "due_on", "escalate_on",
 ]  # fmt: skip
 
 
@@ -32,13 +34,15 @@ class Past:
     Parameters
     ----------
     given : recommendations that count, oldest first, with ``status``, ``done_on``; those that
-        somebody has who left before doing them do not count.
+        somebody has who left before doing them, or is not known any more, do not count.
     last : the newest row of each entity, with ``status``.
+    first : the first row of each entity that was considered this week.
     as_of : the night.
     """
 
     given: pd.DataFrame
     last: pd.DataFrame
+    first: pd.DataFrame
     as_of: dt.date
 
     def open(self) -> pd.DataFrame:
@@ -66,9 +70,14 @@ class Past:
         """Recommendations since Monday."""
         return self.given[self.given["as_of"] >= monday(self.as_of)]
 
-    def drawn(self) -> set[Key]:
-        """Each (entity, entity_id) that was considered this week before."""
-        return set(keys_of(self.last[self.last["as_of"] >= monday(self.as_of)]))
+    def drawn(self) -> dict[Key, int | None]:
+        """Of how many actions each entity could draw on its first night of this week.
+
+        Only who was considered this week before is there: 0 where chance had no say, None for who
+        drew an action.
+        """
+        rows = each(self.first, "could", "how", "urgent", "action")
+        return dict(zip(keys_of(self.first), (_drawn(*row) for row in rows), strict=True))
 
     def wanted(self, config: ActionsConfig) -> dict[Key, list[str]]:
         """Plays that fired and were not answered by an action, by (entity, entity_id)."""
@@ -84,7 +93,8 @@ class Past:
 
     def overdue(self) -> pd.DataFrame:
         """Rows of plays to be escalated tonight, the oldest of each entity."""
-        waiting = self.last[(self.last["action"] == NO_ACTION) & (self.last["how"] == "capacity")]
+        waits = self.last["how"].isin(WAITING) & (self.last["action"] == NO_ACTION)
+        waiting = self.last[waits & self.last["play"].notna()]
         rows = pd.concat([self.given[self._unanswered], waiting], ignore_index=True)
         late = pd.to_datetime(rows["escalate_on"]) <= pd.Timestamp(self.as_of)
         answered = set(self.given["follows"].dropna())
@@ -96,35 +106,42 @@ class Past:
         return ~self.given["status"].isin(_CLOSED)
 
 
+def _drawn(could: Collection[str] | None, how: str, urgent: bool | None, action: str) -> int | None:
+    if how == "explored" and action != NO_ACTION:
+        return None
+    return 0 if how in _SURE or urgent or could is None else len(could)
+
+
 def past_of(
     book: ActionBook,
     config: ActionsConfig,
     results: pd.DataFrame,
-    gone: Collection[str],
+    here: Collection[str],
     as_of: dt.date,
 ) -> Past:
     """What *book* holds of the time before *as_of*, joined with *results*.
 
-    *results* are action_id, status, done_on, done_by and result as known before the night, *gone*
-    the ids of people who left.
+    *results* are action_id, status, done_on, done_by and result as known before the night, *here*
+    the ids of the people there are, without those who left.
     """
     since = as_of - _reach(config) * _DAY
     last = book.decisions(as_of - _WANTED * _DAY, as_of, _OF_LAST)
-    return joined(book.recommendations(since, as_of), last, results, gone, as_of)
+    return joined(book.recommendations(since, as_of), last, results, here, as_of)
 
 
 def joined(
     given: pd.DataFrame,
     decisions: pd.DataFrame,
     results: pd.DataFrame,
-    gone: Collection[str],
+    here: Collection[str],
     as_of: dt.date,
 ) -> Past:
     """Recommendations *given* and the *decisions* of late, both oldest first, with *results*."""
     known = results.drop_duplicates("action_id", keep="last").set_index("action_id")
-    given = _with_results(given, known, gone)
-    last = _with_results(decisions.drop_duplicates(KEY, keep="last"), known, gone)
-    return Past(given[~given["void"]].reset_index(drop=True), last, as_of)
+    given = _with_results(given, known, here)
+    last = _with_results(decisions.drop_duplicates(KEY, keep="last"), known, here)
+    first = decisions[decisions["as_of"] >= monday(as_of)].drop_duplicates(KEY, keep="first")
+    return Past(given[~given["void"]].reset_index(drop=True), last, first, as_of)
 
 
 def _reach(config: ActionsConfig) -> int:
@@ -135,11 +152,11 @@ def _reach(config: ActionsConfig) -> int:
     return max([*cooldowns, *dues, *late]) + _AGENDA + max(cooldowns)
 
 
-def _with_results(rows: pd.DataFrame, known: pd.DataFrame, gone: Collection[str]) -> pd.DataFrame:
+def _with_results(rows: pd.DataFrame, known: pd.DataFrame, here: Collection[str]) -> pd.DataFrame:
     found = {
         name: rows["action_id"].map(known[name]).astype(object).where(lambda v: v.notna(), None)
         for name in ("status", "done_on")
     }
     rows = rows.assign(**found)
-    left = rows["assignee_id"].isin(gone) & ~rows["status"].isin(_CLOSED)
-    return rows.assign(void=left)
+    lost = rows["assignee_id"].notna() & ~rows["assignee_id"].isin(here)
+    return rows.assign(void=lost & ~rows["status"].isin(_CLOSED))

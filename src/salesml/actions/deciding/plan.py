@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from salesml.actions.assignment import allocate
-from salesml.actions.deciding.each import each
+from salesml.actions.deciding.each import each, keys_of
 from salesml.actions.deciding.week import Time
 
 __all__ = ["Planned", "plan"]
@@ -61,8 +61,9 @@ class _Left:
 def plan(options: pd.DataFrame, time: Time) -> Planned:
     """Who does which of *options*: urgent ones with the week's minutes, then others with today's.
 
-    *options* has the columns of `options_of` and ``play``, ``urgent``: of those that are not
-    urgent, plays come first and the others by value. At most one option an entity.
+    *options* has the columns of `options_of` and ``rank``, ``urgent``: of those that are not
+    urgent, what plays ask for (with a rank, 0 before 1) comes first and the others by value. At
+    most one option an entity; who gets nothing urgent may get another.
     """
     left = _Left(
         time.people,
@@ -70,9 +71,11 @@ def plan(options: pd.DataFrame, time: Time) -> Planned:
         dict(zip(time.people["rep_id"], time.people["today"].astype(float), strict=True)),
     )
     week = dict(zip(time.people["rep_id"], time.people["week"].astype(float), strict=True))
-    urgent = _stage(options[options["urgent"]], left, week, first=options["urgent"])
-    others = options[~options["urgent"]]
-    rest = _stage(others, left, left.today(), first=options["play"].notna())
+    urgent = _stage(options[options["urgent"]], left, week)
+    served = set(keys_of(options.loc[list(urgent.chosen)]))
+    waits = pd.Series([key not in served for key in keys_of(options)], options.index, dtype=bool)
+    others = options[~options["urgent"] & waits]
+    rest = _stage(others, left, left.today())
     return Planned(
         urgent.chosen | rest.chosen,
         urgent.unplaced | rest.unplaced,
@@ -83,22 +86,28 @@ def plan(options: pd.DataFrame, time: Time) -> Planned:
     )
 
 
-def _stage(
-    options: pd.DataFrame, left: _Left, minutes: dict[str, float], first: pd.Series
-) -> Planned:
+def _stage(options: pd.DataFrame, left: _Left, minutes: dict[str, float]) -> Planned:
     """Allocate *options* within *minutes*, and take that from what is *left*."""
-    first = first.reindex(options.index)
-    worth = options[first | options["value"].notna()]
-    first = first.reindex(worth.index)
+    worth = options[options["rank"].notna() | options["value"].notna()]
     if worth.empty:
         return Planned({}, {}, {}, {})
-    spent = worth["value"].fillna(0.0)
+    value = worth["value"].fillna(0.0)
     given = worth.assign(
-        entity=worth["entity"] + ":" + worth["entity_id"], urgent=first.astype(bool), value=spent
+        entity=worth["entity"] + ":" + worth["entity_id"],
+        urgent=worth["rank"].notna(),
+        value=value - _behind(worth["rank"], value),
     )
     people = left.people.assign(minutes=left.people["rep_id"].map(minutes).astype(float))
     found = allocate(given, people, channels=left.often)
     chosen = dict(zip(found.chosen.index.tolist(), found.chosen.tolist(), strict=True))
     left.take(options, chosen)
     unplaced = dict(zip(found.unplaced.index.tolist(), found.unplaced.tolist(), strict=True))
-    return Planned(chosen, unplaced, {}, {}, found.value, found.bound)
+    got = float(value.loc[list(chosen)].sum())
+    return Planned(chosen, unplaced, {}, {}, got, got + found.bound - found.value)
+
+
+def _behind(rank: pd.Series, value: pd.Series) -> pd.Series:
+    """What to take off the values, so that nothing of a rank comes before what one prefers."""
+    asked = value[rank.notna()]
+    step = 1 + asked.max() - asked.min() if len(asked) else 0.0
+    return step * rank.fillna(0.0)

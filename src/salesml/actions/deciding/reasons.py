@@ -29,37 +29,42 @@ def reasons_of(
     *told* the reasons of the entity's score.
     """
     signs = [_reason("play", config.plays[play].name) for play in plays]
-    concepts = [_reason("concept", words) for words in _answered(told, action, task)]
+    concepts = [_reason("concept", words) for words in _answered(told, action)]
     if option is None or pd.isna(option["effect"]):
         return [*signs, *concepts]
-    return [*signs, *concepts, _reason("effect", _effect(option, task)), *_evidence(option)]
+    effects = [_reason("effect", words) for words in _effect(option, task)]
+    return [*signs, *concepts, *effects, *_evidence(option)]
 
 
 def _reason(kind: str, words: Words) -> Reason:
     return {"kind": kind, "ja": words.ja, "en": words.en}
 
 
-def _answered(told: object, action: ActionConfig, task: TaskConfig) -> Iterable[Words]:
-    """What the score rests on that *action* answers to; of something bad what makes it likely."""
+def _answered(told: object, action: ActionConfig) -> Iterable[Words]:
+    """What makes the outcome likely that *action* answers to: what speaks against it is left out.
+
+    Of something bad that is what the action is to mend, of something good what it is to use.
+    """
     reasons: list[dict[str, Any]] = told if isinstance(told, list) else []
-    fit = [r for r in reasons if r["concept"] in action.answers]
-    if task.outcome_is == "bad":
-        fit = [r for r in fit if r["points"] > 0]
+    fit = [r for r in reasons if r["concept"] in action.answers and r["points"] > 0]
     return [Words(ja=r["text_ja"], en=r["text_en"]) for r in fit[:_CONCEPTS]]
 
 
-def _effect(option: Mapping[str, Any], task: TaskConfig) -> Words:
+def _effect(option: Mapping[str, Any], task: TaskConfig) -> Iterable[Words]:
+    """What the action makes of the probability; nothing where that reads the same as before."""
     good, effect = option["good"], option["effect"]
     if task.outcome_is == "bad":
         before, after = 1 - good, 1 - good - effect
     else:
         before, after = good, good + effect
+    if _percent(before) == _percent(after):
+        return
     numbers = f"{_percent(before)} → {_percent(after)}"
     if option["effect_source"] == "learnt":
         source = Words(ja="実績から学習", en="learnt from what was tried")
     else:
         source = Words(ja="仮定値", en="assumed")
-    return Words(
+    yield Words(
         ja=f"{task.title.ja}の確率 {numbers}（{source.ja}）",
         en=f"{task.title.en} {numbers} ({source.en})",
     )

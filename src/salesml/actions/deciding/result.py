@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from salesml.actions.book import as_decisions, frame_of
 from salesml.config import Words
 
 __all__ = ["Actions", "told_once"]
@@ -26,7 +27,9 @@ class Actions:
     notes : what else is to be known.
     value, gap : what the plan without chance is worth, in the project's currency, and the share
         that the best plan may be better.
-    recorded : whether the book holds this: not where a later date was decided before.
+    recorded : whether the book holds this: not where a later date was decided before, nor after a
+        dry run.
+    withdrawn : what was to be done before, and is not any more though nobody answered it.
     """
 
     decisions: pd.DataFrame
@@ -37,6 +40,7 @@ class Actions:
     value: float = 0.0
     gap: float = 0.0
     recorded: bool = True
+    withdrawn: pd.DataFrame = field(default_factory=lambda: frame_of(as_decisions([])))
 
     @property
     def counts(self) -> dict[str, int]:

@@ -13,6 +13,7 @@ from salesml.actions.book import DECISIONS, NO_ACTION, as_decisions, frame_of
 from salesml.actions.deciding.each import KEY, Key
 from salesml.actions.deciding.escalating import Escalation
 from salesml.actions.deciding.options import options_at
+from salesml.actions.deciding.past import WAITING
 from salesml.actions.deciding.reasons import reasons_of
 from salesml.actions.deciding.verdicts import Verdict
 from salesml.config import ActionConfig, ActionsConfig, PlayConfig, TaskConfig
@@ -20,6 +21,7 @@ from salesml.config import ActionConfig, ActionsConfig, PlayConfig, TaskConfig
 __all__ = ["Telling", "agenda_of", "rows_of"]
 
 _DAY = dt.timedelta(days=1)
+_SATURDAY = 5
 _OF_OPTION = ("effect", "effect_low", "effect_high", "effect_source", "value", "worth")
 
 
@@ -33,16 +35,16 @@ class Telling:
         ``<task>.reasons``.
     options : as `options_of` makes them.
     wanted : the plays that each entity waits for, those that count most first.
-    leading : the play that counts most and can be answered, and its action.
-    waiting : due_on and escalate_on of plays that found nobody before, by (entity, entity_id).
+    leading : the play that counts most and can be answered.
+    fired_on : when each (play, entity_id) fired: its deadline runs from there.
     names : of people by rep_id.
     """
 
     entities: pd.DataFrame
     options: pd.DataFrame
     wanted: Mapping[Key, list[str]]
-    leading: Mapping[Key, tuple[str, str]]
-    waiting: Mapping[Key, tuple[str, dt.date, dt.date]]
+    leading: Mapping[Key, str]
+    fired_on: Mapping[tuple[str, str], dt.date]
     names: Mapping[str, str]
     config: ActionsConfig
     tasks: Mapping[str, TaskConfig]
@@ -97,7 +99,8 @@ def _decided(
     play = t.config.plays[plays[0]] if plays else None
     return {
         **row,
-        **_task(t, action, play, verdict.rep_id),
+        **_task(t, action, verdict.rep_id),
+        **(_deadline(play, t.as_of, _fired_on(t, key, play)) if play else {}),
         **{name: option[name] for name in _OF_OPTION},
         "reasons": reasons_of(
             option, action, plays, _told(t, key, action), t.config, _of(t, action)
@@ -114,9 +117,11 @@ def _told(t: Telling, key: Key, action: ActionConfig) -> object:
     return t.entities.at[key, name] if name in t.entities else None
 
 
-def _task(
-    t: Telling, action: ActionConfig, play: PlayConfig | None, rep_id: str | None
-) -> dict[str, Any]:
+def _fired_on(t: Telling, key: Key, play: PlayConfig) -> dt.date:
+    return t.fired_on.get((play.id, key[1]), t.as_of)
+
+
+def _task(t: Telling, action: ActionConfig, rep_id: str | None) -> dict[str, Any]:
     """What the person who does it has to know."""
     material = action.material
     return {
@@ -132,29 +137,34 @@ def _task(
         "title_en": action.name.en,
         "material_ja": material.ja if material else None,
         "material_en": material.en if material else None,
-        "due_on": t.as_of + action.due * _DAY,
-        **(_deadline(play, t.as_of) if play else {}),
+        "due_on": _working(t.as_of + action.due * _DAY),
     }
 
 
-def _deadline(play: PlayConfig, as_of: dt.date) -> dict[str, Any]:
-    """Until when a play is to be answered, and when it goes to somebody else."""
-    due = as_of + play.deadline * _DAY
+def _working(date: dt.date) -> dt.date:
+    """*date*, or the Monday after it where it is on a weekend."""
+    return date + (7 - date.weekday()) * _DAY if date.weekday() >= _SATURDAY else date
+
+
+def _deadline(play: PlayConfig, as_of: dt.date, fired: dt.date) -> dict[str, Any]:
+    """Until when a play is to be answered, and when it goes to somebody else.
+
+    Both run from the night on which it *fired*, however long it had to wait.
+    """
+    due = _working(max(as_of, fired + play.deadline * _DAY))
     found = {"play": play.id, "urgent": play.urgent, "severity": play.severity, "due_on": due}
     if play.escalate is None:
         return found
-    late = max(due, as_of + play.escalate.after * _DAY)
+    late = max(due, fired + play.escalate.after * _DAY)
     return {**found, "escalate_on": late, "escalate_to": play.escalate.to}
 
 
 def _unanswered(t: Telling, key: Key, verdict: Verdict) -> dict[str, Any]:
-    """The play that found nobody: its deadline runs from the night on which it was first wanted."""
-    if verdict.how != "capacity" or key not in t.leading:
+    """The play that waits for somebody with time, or behind an open task."""
+    if verdict.how not in WAITING or key not in t.leading:
         return {}
-    play = t.leading[key][0]
-    found = _deadline(t.config.plays[play], t.as_of)
-    before, due, late = t.waiting.get(key, ("", None, None))
-    return {**found, "due_on": due, "escalate_on": late} if before == play else found
+    play = t.config.plays[t.leading[key]]
+    return _deadline(play, t.as_of, _fired_on(t, key, play))
 
 
 def _escalated(t: Telling, key: Key, escalation: Escalation) -> dict[str, Any]:
@@ -162,7 +172,8 @@ def _escalated(t: Telling, key: Key, escalation: Escalation) -> dict[str, Any]:
     plays = list(dict.fromkeys([play.id, *t.wanted.get(key, [])]))
     told = _told(t, key, action)
     return {
-        **_task(t, action, play, escalation.rep_id),
+        **_task(t, action, escalation.rep_id),
+        **_deadline(play, t.as_of, t.as_of),
         "how": "escalated",
         "probability": 1.0,
         "plays": plays,

@@ -39,19 +39,20 @@ class Cases:
     Parameters
     ----------
     options : as `options_of` makes them, without those that are too fresh to come again.
-    leading : the play of an entity that counts most, and its action.
-    urgent : those for whom that play is urgent.
-    closed : those who get no other action: a task is open, or is escalated tonight.
-    drawn : those whose lot of this week was drawn before.
+    answers : the actions that plays ask for of an entity, as `answers_of` tells them.
+    urgent : by entity whose first of these plays is urgent, its plays that are.
+    closed : those who get nothing that is not urgent: a task is open, or is escalated tonight.
+    drawn : of how many actions those drew, or could have, whose lot of this week was drawn before;
+        None where it was for an action: that was all for this week.
     keys : every entity considered.
     cooling : those who wait because an action is too fresh to come again.
     """
 
     options: pd.DataFrame
-    leading: Mapping[Key, tuple[str, str]]
-    urgent: Collection[Key]
+    answers: Mapping[Key, Mapping[str, str]]
+    urgent: Mapping[Key, Collection[str]]
     closed: Collection[Key]
-    drawn: Collection[Key]
+    drawn: Mapping[Key, int | None]
     keys: list[Key]
     cooling: Collection[Key]
 
@@ -96,23 +97,28 @@ class _Chance:
 
 
 def _to_plan(cases: Cases) -> pd.DataFrame:
-    """The options of those who may get one, with ``play`` and ``urgent``."""
+    """The options of those who may get one, with ``rank`` (of what plays ask for) and ``urgent``.
+
+    Whose first play is urgent gets what plays ask for, or nothing.
+    """
     options = cases.options
-    keys = keys_of(options)
-    leads = [
-        cases.leading[key][0] if key in cases.leading and cases.leading[key][1] == action else None
-        for key, action in zip(keys, options["action"], strict=True)
+    told = [
+        _standing(cases, key, action)
+        for key, action in zip(keys_of(options), options["action"], strict=True)
     ]
-    urgent = [key in cases.urgent for key in keys]
-    stays = [
-        (play is not None) if now else key not in cases.closed
-        for key, play, now in zip(keys, leads, urgent, strict=True)
-    ]
-    told = options.assign(
-        play=pd.Series(leads, options.index, dtype=object),
-        urgent=pd.Series(urgent, options.index, dtype=bool),
-    )
-    return told[pd.Series(stays, options.index, dtype=bool)]
+    named = pd.DataFrame(told, options.index, ["rank", "urgent", "stays"])
+    options = options.assign(rank=named["rank"].astype(float), urgent=named["urgent"].astype(bool))
+    return options[named["stays"].astype(bool)]
+
+
+def _standing(cases: Cases, key: Key, action: str) -> tuple[float | None, bool, bool]:
+    """The rank of an action among those asked for, whether it is urgent, and whether it may be."""
+    answers, urgent = cases.answers.get(key, {}), cases.urgent.get(key)
+    rank = list(answers).index(action) if action in answers else None
+    if urgent is not None and rank is None:
+        return None, False, False
+    now = urgent is not None and answers[action] in urgent
+    return rank, now, now or key not in cases.closed
 
 
 def _team(options: pd.DataFrame, planned: Planned, time: Time, chance: _Chance) -> Team:
@@ -142,6 +148,9 @@ def _one(
     if key in cases.closed:
         return Verdict("open")
     mine = drawn.get(key, Drawn({}))
+    many = cases.drawn.get(key, len(mine.could))
+    if many is None:
+        return Verdict("explored", planned=row)
     if chance.took(key):
         how = "holdout" if chance.held[key] else "explored"
         got, who = (None, None) if chance.held[key] else (mine.row, mine.rep_id)
@@ -149,7 +158,7 @@ def _one(
         how, got, who = _how(key, row, cases, missed), row, rep
     could = got is None or got in mine.could
     probability = lots.probability(
-        none=got is None, planned=got == row, drawable=len(mine.could) + 1 if could else None
+        none=got is None, planned=got == row, drawable=many + 1 if could else None
     )
     return Verdict(how, got, who, probability, tuple(sorted({*mine.could, *_some(row)})), row)
 
@@ -162,7 +171,7 @@ def _how(key: Key, row: int | None, cases: Cases, missed: Collection[Key]) -> st
     """Why the plan gives an entity what it gives."""
     if row is not None:
         action = cases.options.at[row, "action"]
-        return "play" if cases.leading.get(key, ("", ""))[1] == action else "best"
+        return "play" if action in cases.answers.get(key, {}) else "best"
     if key in missed:
         return "capacity"
     return "cooldown" if key in cases.cooling else "nothing"

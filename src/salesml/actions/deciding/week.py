@@ -28,6 +28,20 @@ class Time:
     people: pd.DataFrame
     channels: dict[str, dict[str, int]]
 
+    def less(self, asked: pd.DataFrame) -> Time:
+        """What is left of it once people do what they are *asked* today (as ``used`` below)."""
+        taken = asked.groupby("assignee_id")["minutes"].sum().astype(float)
+        minutes = self.people["rep_id"].map(taken).fillna(0.0).astype(float)
+        often = asked.groupby(["channel", "assignee_id"]).size().to_dict()
+        left = {n: (self.people[n] - minutes).clip(lower=0) for n in ("week", "today")}
+        return Time(
+            self.people.assign(**left),
+            {
+                channel: {rep: max(0, n - often.get((channel, rep), 0)) for rep, n in reps.items()}
+                for channel, reps in self.channels.items()
+            },
+        )
+
 
 def monday(date: dt.date) -> dt.date:
     """The Monday of the week of *date*."""

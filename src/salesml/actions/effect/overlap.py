@@ -17,8 +17,9 @@ from salesml.actions.effect.inputs import Warn
 from salesml.actions.effect.regression import Features, threads_for
 from salesml.training.table import Bools, Floats, Ints
 
-__all__ = ["least_of", "overlap_table", "propensities"]
+__all__ = ["HARDLY", "least_of", "overlap_table", "propensities"]
 
+HARDLY = 0.001  # a propensity as low as this is noted wrongly, or too low to weigh with
 LEAST = 0.01  # propensities below count as this ...
 EQUAL = 0.5  # ... or as this part of an equal share, if that is less
 MOST_CLIPPED = 0.02  # share of rows from which clipping is told
@@ -218,6 +219,11 @@ def _warn_of_overlap(table: pd.DataFrame, estimated: bool, warn: Warn) -> None:
             warn(
                 f"Hardly any rows are alike to those that got '{name}': its {row['rows']:,.0f} "
                 f"tell as much as {row['effective_share'] * row['rows']:,.0f} would."
+            )
+        if not estimated and row["lowest"] < HARDLY:
+            warn(
+                f"'{name}' was taken in spite of a propensity of {row['lowest']:.2g}; such rows "
+                "would count for more than all others, and are better left out."
             )
         off = abs(row["inverse"] - 1)
         if not estimated and off > max(ERRORS * row["inverse_error"], 0.05):

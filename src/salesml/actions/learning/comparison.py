@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import shutil
 import uuid
@@ -17,7 +18,7 @@ import pandas as pd
 from salesml.actions.book import NO_ACTION
 from salesml.actions.effect import NextActionModel
 from salesml.actions.effect.value import mean_of
-from salesml.training import digest, verify
+from salesml.errors import ModelError
 from salesml.training.table import Floats
 
 __all__ = ["ALL", "FEWEST_ROWS", "FEWEST_TRIED", "Comparison", "compare", "designs"]
@@ -26,6 +27,7 @@ FEWEST_ROWS, FEWEST_TRIED = 100, 30  # from which effects are learnt
 OTHER = "(other)"  # whatever else was done: no control, and nothing that is asked about
 TOGETHER = 0.9  # share of rows with the same choice from which actions are compared at once
 ALL = ""  # the segment that stands for all of them
+SEAL = "sha256"  # the file with the digest of all others
 _NEVER = 2.0  # a cost above any effect on a probability
 
 
@@ -155,9 +157,9 @@ class Comparison:
                 "as_of": str(self.as_of),
                 "typical": self.typical,
                 "given": self.given,
-                "sha256": digest(draft / "model"),
             }
             (draft / "about.json").write_text(json.dumps(about), encoding="utf-8")
+            (draft / SEAL).write_text(_digest(draft), encoding="utf-8")
             shutil.rmtree(directory, ignore_errors=True)
             draft.replace(directory)
         finally:
@@ -165,13 +167,33 @@ class Comparison:
 
     @classmethod
     def load(cls, directory: Path) -> Comparison:
-        """What `save` wrote; raises ModelError where a file of the model was changed."""
+        """What `save` wrote; raises ModelError where any of its files was changed."""
+        _verify(directory)
         about = json.loads((directory / "about.json").read_text(encoding="utf-8"))
-        verify(directory / "model", about["sha256"])
         model = NextActionModel.load(directory / "model")
         rows = pd.read_parquet(directory / "rows.parquet")
         date, typical = dt.date.fromisoformat(about["as_of"]), about["typical"]
         return cls(tuple(about["actions"]), model, rows, date, typical, about["given"])
+
+
+def _digest(directory: Path) -> str:
+    """One SHA-256 over names and contents of all that was written, but the seal."""
+    total = hashlib.sha256()
+    for file in sorted(path for path in directory.rglob("*") if path.is_file()):
+        if file.name != SEAL:
+            content = hashlib.sha256(file.read_bytes()).hexdigest()
+            total.update(f"{file.relative_to(directory).as_posix()}\n{content}\n".encode())
+    return total.hexdigest()
+
+
+def _verify(directory: Path) -> None:
+    seal = directory / SEAL
+    if not seal.is_file() or seal.read_bytes() != _digest(directory).encode():
+        raise ModelError(
+            "What was learnt of actions was changed since, or by an older version.",
+            where=str(directory),
+            fix="delete the folder; it is learnt anew",
+        )
 
 
 def _frame(values: Floats, action: str) -> pd.DataFrame:
@@ -214,12 +236,14 @@ def compare(
     """
     arms = rows["action"].where(rows["action"].isin([NO_ACTION, *actions]), OTHER)
     known = rows["probability"].notna().all()
+    other = arms == OTHER  # many actions: as probable as they were frequent, not as each was
+    chances = rows["probability"].mask(other, other.mean())
     model = NextActionModel(control=NO_ACTION).fit(
         X,
         arms.to_numpy(object),
         rows["good"].to_numpy(),
-        propensity=rows["probability"].to_numpy() if known else None,
-        cost={OTHER: _NEVER} if (arms == OTHER).any() else None,
+        propensity=chances.to_numpy() if known else None,
+        cost={OTHER: _NEVER} if other.any() else None,
         groups=rows["entity_id"].to_numpy(object),
     )
     kept = rows.iloc[model.scores_.index].reset_index(drop=True)

@@ -14,6 +14,7 @@ import pandas as pd
 from salesml.actions.book import NO_ACTION, ActionBook
 from salesml.actions.effect.value import mean_of
 from salesml.actions.learning.comparison import ALL, Comparison
+from salesml.actions.learning.evidence import in_points
 from salesml.actions.learning.learnt import comparisons_of, learn
 from salesml.actions.learning.panel import panel_of
 from salesml.actions.learning.trials import Trials, trials_of
@@ -36,7 +37,7 @@ _NOTHING = Words(ja="何もしない", en="Nothing for anybody")
 _CHOSEN = Words(ja="対象ごとに選ぶ", en="The best for each")
 _FIRST = dt.date(1, 1, 1)
 _ACTIONS = (
-    *("action", "title_ja", "title_en", "entity", "task", "recommended", "own", "done"),
+    *("action", "title_ja", "title_en", "entity", "task", "recommended", "own", "trials", "done"),
     *("with_n", "with_rate", "without_n", "without_rate", "effect", "low", "high"),
     *("worth", "worth_low", "worth_high", "by"),
 )
@@ -56,11 +57,12 @@ class ActionEvaluation:
     Attributes
     ----------
     actions : one row an action that was recommended or tried: title_ja, title_en, entity, task;
-        recommended, own (how often, and of these by this project), done (how many of its own), by
-        (who did them: list of name and done); with_n, with_rate,
+        recommended (how often), of these own (by this project) and trials (tried elsewhere), done
+        (how many of its own), by (who did them: list of name and done); with_n, with_rate,
         without_n, without_rate; effect, low, high (of recommending it against doing nothing,
-        doubly robust); worth, worth_low, worth_high (what it brought where its outcome is known, in
-        the project's currency, its cost not taken off).
+        doubly robust); worth, worth_low, worth_high (what its own that were done brought, or all of
+        its own where nobody tells what was done; where their outcome is known, in the project's
+        currency, the cost not taken off).
     policies : by task, what an entity came to, as ``rate`` of good outcomes (rate_low, rate_high)
         and as ``value`` (low, high) in the currency, under what was done (``followed``), the best
         action for each (``targeted``), the best one for all (``best_single``), under ``none``, and
@@ -96,7 +98,7 @@ def evaluate(project: Project, as_of: dt.date) -> ActionEvaluation:
             compared = comparisons_of(learnt, name)
             panel = _panel(con, project, store, task, trials, as_of)
             for each in compared:
-                effects |= {action: _effect(project, task, each, action) for action in each.actions}
+                effects |= {a: _effect(project, task, each, a, given) for a in each.actions}
             # what choosing is worth can be told where all were compared at once
             whole = compared if len(compared) == 1 else []
             policies += _policies(project, task, whole, panel)
@@ -168,14 +170,18 @@ def _counts(given: pd.DataFrame) -> dict[str, Any]:
     return {
         "recommended": len(given),
         "own": len(own),
+        "trials": len(given) - len(own),
         "done": len(done) if len(own) else None,
         "by": [{"name": str(name), "done": int(n)} for name, n in by.items()],
     }
 
 
-def _effect(project: Project, task: TaskConfig, found: Comparison, action: str) -> dict[str, Any]:
+def _effect(
+    project: Project, task: TaskConfig, found: Comparison, action: str, given: pd.DataFrame
+) -> dict[str, Any]:
     value, low, high = found.average(action)
-    sums = _worth_of(project, task, found.rows[found.rows["action"] == action])
+    own = found.rows[(found.rows["action"] == action) & (found.rows["how"] != "history")]
+    sums = _worth_of(project, task, own, given)
     rates = dict(found.rates(action).loc[ALL])
     return rates | {
         "with_n": int(rates["with_n"]),
@@ -189,9 +195,17 @@ def _effect(project: Project, task: TaskConfig, found: Comparison, action: str) 
     }
 
 
-def _worth_of(project: Project, task: TaskConfig, rows: pd.DataFrame) -> float:
-    """What the good outcome of all *rows* would be worth together."""
-    return float(_worths(project, task, rows).sum())
+def _worth_of(project: Project, task: TaskConfig, own: pd.DataFrame, given: pd.DataFrame) -> float:
+    """What the good outcome of those of *own* that were done would be worth; NaN without any own.
+
+    Where nobody tells what was done, of all that were asked for.
+    """
+    if own.empty:
+        return np.nan
+    if project.catalogue.results is not None:
+        done = given.loc[given["done"].eq(True), "action_id"]
+        own = own[own["action_id"].isin(set(done))]
+    return float(_worths(project, task, own).sum())
 
 
 def _worths(project: Project, task: TaskConfig, rows: pd.DataFrame) -> Floats:
@@ -264,12 +278,10 @@ def _uplift(task: TaskConfig, found: Comparison) -> Iterator[dict[str, Any]]:
 
 def _gain(task: TaskConfig, found: Comparison) -> Words:
     """What choosing for each adds, in a sentence."""
-    value, low, high = found.model.gain_
+    span = in_points(*found.model.gain_)
     ja = "確かめられました" if found.model.targets_ else "確かめられていません"
     en = "is proven" if found.model.targets_ else "is not proven"
     return Words(
-        ja=f"「{task.title.ja}」: アクションを対象ごとに選ぶ上乗せは{value:+.1%}"
-        f"（95%区間{low:+.1%}〜{high:+.1%}）で、{ja}。",
-        en=f"{task.name}: choosing for each adds {value:+.1%} to one action for all "
-        f"(95 % interval {low:+.1%} to {high:+.1%}), which {en}.",
+        ja=f"「{task.title.ja}」: アクションを対象ごとに選ぶ上乗せは{span.ja}で、{ja}。",
+        en=f"{task.name}: choosing for each adds {span.en} to one action for all, which {en}.",
     )

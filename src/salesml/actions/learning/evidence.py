@@ -1,4 +1,4 @@
-"""Like cases: how often it came to the outcome with an action, and without."""
+"""Effects in words: in points, and how often like cases came to the outcome, with and without."""
 
 from __future__ import annotations
 
@@ -8,41 +8,51 @@ from typing import Any
 import pandas as pd
 
 from salesml.actions.learning.comparison import ALL, Comparison
-from salesml.config import TaskConfig
+from salesml.config import TaskConfig, Words
 
-__all__ = ["TOLD", "evidence"]
+__all__ = ["TOLD", "evidence", "in_points"]
 
 TOLD = ["without", "evidence_ja", "evidence_en"]
 FEWEST_ALIKE = 20  # rows with the action, and without, from which a segment stands for itself
 
 
+def in_points(value: float, low: float, high: float) -> Words:
+    """A change of a share and its interval, in points: +7.2 is from 10 % to 17.2 %."""
+    value, low, high = (100 * share for share in (value, low, high))
+    return Words(
+        ja=f"{value:+.1f}ポイント（{low:+.1f}〜{high:+.1f}）",
+        en=f"{value:+.1f} points ({low:+.1f} to {high:+.1f})",
+    )
+
+
 def evidence(
-    comparison: Comparison, task: TaskConfig, actions: pd.Series, segments: Sequence[Any]
+    comparison: Comparison, task: TaskConfig, effects: pd.DataFrame, segments: Sequence[Any]
 ) -> pd.DataFrame:
-    """Return without, evidence_ja and evidence_en for each pair of an action and a segment.
+    """Return without, evidence_ja and evidence_en for each of *effects* on who is in a segment.
 
     Like cases are those of the segment; all of them where the segment has too few. ``without`` is
-    how often the good outcome came to them without the action.
+    how often the good outcome came to them without the action. Where that it came oftener with it
+    (or rarer) would contradict the effect, there is no evidence: None. Where the interval of the
+    effect (low, high) holds 0, it says that it is not proven.
     """
     rates = {action: comparison.rates(action) for action in comparison.actions}
-    told = {
-        (action, segment): _told(comparison, task, action, rates[action], segment)
-        for action, segment in set(zip(actions, segments, strict=True))
-    }
-    pairs = [told[pair] for pair in zip(actions, segments, strict=True)]
-    return pd.DataFrame(pairs, columns=TOLD, index=actions.index)
+    proven = (effects["low"] > 0) | (effects["high"] < 0)
+    cases = list(zip(effects["action"], segments, effects["effect"] >= 0, proven, strict=True))
+    told = {case: _told(task, rates[case[0]], *case[1:]) for case in set(cases)}
+    return pd.DataFrame([told[case] for case in cases], columns=TOLD, index=effects.index)
 
 
 def _told(
-    comparison: Comparison, task: TaskConfig, action: str, rates: pd.DataFrame, segment: Any
-) -> tuple[float, str, str]:
+    task: TaskConfig, rates: pd.DataFrame, segment: Any, better: bool, proven: bool
+) -> tuple[float, str | None, str | None]:
     own = segment if _enough(rates, segment) else ALL
     row = dict(rates.loc[own])
     sides = [row["with_rate"], row["without_rate"]]
+    more = round(sides[0], 2) - round(sides[1], 2)  # as they are read
+    if more == 0 or (more > 0) != better:
+        return row["without_rate"], None, None
     mine, other = sides if task.outcome_is == "good" else [1 - rate for rate in sides]
     count = int(row["with_n"] + row["without_n"])
-    _, low, high = comparison.average(action)
-    proven = comparison.model.targets_ or low > 0 or high < 0
     ja = f"区分「{own}」の" if own else ""
     en = f" in {own}" if own else ""
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from salesml.actions.learning.comparison import (
     compare,
     designs,
 )
-from salesml.actions.learning.evidence import TOLD, evidence
+from salesml.actions.learning.evidence import TOLD, evidence, in_points
 from salesml.actions.learning.panel import features_of, panel_of
 from salesml.actions.learning.trials import Trials, trials_of
 from salesml.config import Project, TaskConfig, Words
@@ -88,7 +89,7 @@ def _effects(
     found = comparison.effects(X, segments.tolist())
     places = found["row"].to_numpy()
     found["entity_id"] = spine[task.id_column].to_numpy(object)[places]
-    told = evidence(comparison, task, found["action"], segments[places].tolist())
+    told = evidence(comparison, task, found, segments[places].tolist())
     return pd.concat([found, told], axis=1)[EFFECTS]
 
 
@@ -146,7 +147,7 @@ def _learn_task(
             X = features_of(con, project, store, task, rows)
             folder = _root(project, task, name) / str(as_of)
             compare(actions, rows.reset_index(drop=True), X, as_of).save(folder)
-            _sweep(folder.parent)
+            _sweep(folder)
         folders.append(folder)
     return folders, [*notes, *_said(project, task, panel.rows, planned, folders)]
 
@@ -178,7 +179,16 @@ def _said(
     """What the comparisons came to, or that there are too few trials for any."""
     if not planned:
         return [] if rows.empty else [_too_few(task, rows)]
-    return [_verdict(project, task, Comparison.load(folder)) for folder in folders]
+    compared = [Comparison.load(folder) for folder in folders]
+    warned = [_warned(task, warning) for each in compared for warning in each.model.warnings_]
+    return [*(_verdict(project, task, each) for each in compared), *warned]
+
+
+def _warned(task: TaskConfig, warning: str) -> Words:
+    return Words(
+        ja=f"「{task.title.ja}」のアクションの効果の学習での注意: {warning}",
+        en=f"Learning effects on {task.name}: {warning}",
+    )
 
 
 def _too_few(task: TaskConfig, rows: pd.DataFrame) -> Words:
@@ -194,12 +204,13 @@ def _too_few(task: TaskConfig, rows: pd.DataFrame) -> Words:
 def _verdict(project: Project, task: TaskConfig, found: Comparison) -> Words:
     actions = project.catalogue.actions
     each = [(actions[name].name, found.average(name)) for name in found.actions]
-    ja = "、".join(f"{n.ja} {v:+.1%}（{low:+.1%}〜{high:+.1%}）" for n, (v, low, high) in each)
-    en = ", ".join(f"{n.en} {v:+.1%} ({low:+.1%} to {high:+.1%})" for n, (v, low, high) in each)
+    spans = [(name, in_points(*average)) for name, average in each]
+    ja = "、".join(f"{name.ja} {span.ja}" for name, span in spans)
+    en = ", ".join(f"{name.en} {span.en}" for name, span in spans)
     chosen = found.model.targets_
     return Words(
         ja=f"「{task.title.ja}」で学習したアクションの効果"
-        f"（平均、95%区間、{len(found.rows):,}件）: {ja}。"
+        f"（平均と95%区間、{len(found.rows):,}件）: {ja}。"
         + (
             "対象ごとに選び分けます。"
             if chosen
@@ -224,11 +235,11 @@ def _kept(root: Path) -> list[Path]:
     return sorted(path for path in root.glob("[0-9]*") if path.is_dir())
 
 
-def _sweep(root: Path) -> None:
-    for path in _kept(root)[:-KEPT]:
-        for file in sorted(path.rglob("*"), reverse=True):
-            file.rmdir() if file.is_dir() else file.unlink()
-        path.rmdir()
+def _sweep(used: Path) -> None:
+    """Keep the newest comparisons, and the one that is *used*, however old its date."""
+    others = [path for path in _kept(used.parent) if path != used]
+    for path in others[: 1 - KEPT]:
+        shutil.rmtree(path)
 
 
 def _usable(
@@ -245,7 +256,7 @@ def _usable(
         return None
     try:
         found = Comparison.load(past[-1])
-    except (ModelError, OSError, ValueError, KeyError):
+    except (ModelError, OSError, ValueError, KeyError, TypeError):
         return None  # it was changed, or is of an older version: it is learnt anew
     sets = load_feature_sets(project.features, task.entity, task.features)
     names = [feature for each in sets for feature in each.features]

@@ -9,6 +9,7 @@ import duckdb
 import pandas as pd
 
 from salesml.actions.book import NO_ACTION, ActionBook
+from salesml.actions.effect.overlap import HARDLY
 from salesml.actions.rules import ask
 from salesml.config import Project, Words
 from salesml.errors import suggest
@@ -110,6 +111,11 @@ def _sift(told: Trials, project: Project, as_of: dt.date) -> None:
         told.rows["given"] & ~told.rows["probability"].map(lambda p: 0 < p <= 1),
         "確率が0以下、1超、または数でない",
         "the probability is 0 or below, above 1 or no number",
+    )
+    told.set_aside(
+        told.rows["probability"] < HARDLY,
+        f"確率が{HARDLY:.1%}未満で、1件が全体を左右する",
+        f"the probability is below {HARDLY:.1%}, so that one would outweigh all others",
     )
     told.set_aside(
         told.rows["probability"] >= SURE,

@@ -36,6 +36,7 @@ def require_conditions(
     conditions = Conditions(con, project, store, tables, found, tasks[0].bucket_column)
     conditions.bind(as_of, bucket=None)
     conditions.truths()
+    conditions.require()
 
 
 def _population(

@@ -60,7 +60,7 @@ class Conditions:
     """The conditions of one entity, over the rows of its tables.
 
     *bucket_column* is what those rows lie in buckets by: subqueries see only the sources that lie
-    so, too, or whole.
+    so, too, or whole. ``failed`` says what is wrong with those that cannot be used, by column.
     """
 
     def __init__(
@@ -74,36 +74,55 @@ class Conditions:
     ) -> None:
         self.con, self.project, self.store, self.tables = con, project, store, tables
         self.conditions, self.bucket_column = conditions, bucket_column
+        self.failed: dict[str, ConfigError] = {}
 
     def bind(self, as_of: dt.date, bucket: str | None) -> None:
-        """See that every condition is sound over the tables, which must be there.
-
-        Raises ConfigError with all that are not.
-        """
-        errors = _found(self._read, self.conditions)
-        readable = [c for c in self.conditions if not (errors and _found(self._read, [c]))]
+        """See which conditions are sound over the tables, which must be there."""
+        self._set_aside(self._read)
         create_source_views(
             self.con,
             self.project,
             self.store,
-            self._read(readable),
+            self._read(self._sound),
             known_before=as_of,
             as_of=as_of,
             bucket=bucket,
         )
-        errors += _found(self._require_sound, readable)
-        if errors:
-            raise all_in_one(errors)
+        self._set_aside(self._require_sound)
 
     def truths(self) -> pd.DataFrame:
         """Which conditions are true of which rows: the id, and a boolean a condition.
 
-        Unknown is not true. Raises ConfigError naming the conditions that fail on the rows.
+        Unknown is not true. One that fails is true of a block, lest what it would forbid be done,
+        and else false.
         """
         try:
-            return self._truths(self.conditions)
-        except ConfigError as error:
-            raise all_in_one(_found(self._truths, self.conditions) or [error]) from None
+            rows = self._truths(self._sound)
+        except ConfigError:
+            self._set_aside(self._truths)
+            rows = self._truths(self._sound)
+        failed = [c for c in self.conditions if c.column in self.failed]
+        return rows.assign(**{c.column: c.kind == "block" for c in failed})
+
+    def require(self) -> None:
+        """Raise ConfigError with all that failed so far."""
+        if self.failed:
+            raise all_in_one(list(self.failed.values()))
+
+    @property
+    def _sound(self) -> list[Condition]:
+        return [c for c in self.conditions if c.column not in self.failed]
+
+    def _set_aside(self, check: Callable[[Sequence[Condition]], object]) -> None:
+        """Those that fail *check*: all are asked at once, which is quick, and if need be each."""
+        try:
+            check(self._sound)
+        except ConfigError:
+            for condition in self._sound:
+                try:
+                    check([condition])
+                except ConfigError as error:
+                    self.failed[condition.column] = error
 
     def _truths(self, conditions: Sequence[Condition]) -> pd.DataFrame:
         columns = [f"{SPINE}.{quote(self.tables.id_column)}"]
@@ -135,6 +154,8 @@ class Conditions:
 
     def _require_sound(self, conditions: Sequence[Condition]) -> None:
         """Raise ConfigError unless *conditions* are true or false of each row by itself."""
+        if not conditions:
+            return
         self._require_own_rows(conditions)
         each = [f"(\n{condition.sql}\n)" for condition in conditions]
         named = ", ".join(f"{sql} as _{number}" for number, sql in enumerate(each))
@@ -205,20 +226,6 @@ class Conditions:
             f" Source {table} has no column '{column}'.{suggest(column, known)}"
             for column in missing
         )
-
-
-def _found(
-    check: Callable[[Sequence[Condition]], object], conditions: Sequence[Condition]
-) -> list[ConfigError]:
-    """What *check* says: of all *conditions* at once, which is quick, and if need be of each."""
-    try:
-        if conditions:
-            check(conditions)
-    except ConfigError as error:
-        if len(conditions) == 1:
-            return [error]
-        return [each for condition in conditions for each in _found(check, [condition])]
-    return []
 
 
 def all_in_one(errors: Sequence[ConfigError]) -> ConfigError:

@@ -52,7 +52,10 @@ def _plays_without_action(
 ) -> Iterator[Words]:
     sensible, allowed = _ids(situation.sensible, "action"), _ids(situation.allowed, "action")
     holding, starting = _ids(situation.true, "play"), _ids(started, "play")
+    failing = situation.failing("action")
     for play in config.plays_of(situation.entity):
+        if failing.intersection(play.action):
+            continue
         holds, begun = holding.get(play.id, _NOBODY), starting.get(play.id, _NOBODY)
         stuck = _without(begun, play, allowed)
         if len(holds) and len(_without(holds, play, sensible)) == len(holds):

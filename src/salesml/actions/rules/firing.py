@@ -49,17 +49,22 @@ def fire(
 
     Parameters
     ----------
-    situations : by entity; the plays of an entity without one keep their state.
+    situations : by entity; the plays of an entity without one keep their state, and so do those
+        whose trigger failed.
     before : the ``state`` of the last date, None on the first one ever.
     """
     known = (pd.DataFrame(columns=list(_STATE)) if before is None else before).astype(_STATE)
-    nights = [
-        _Night(play, situations[play.entity], known[known["play"] == play.id], as_of)
+    told = {
+        play.id: situations[play.entity]
         for play in plays.values()
-        if play.entity in situations
+        if play.entity in situations and play.id not in situations[play.entity].failing("play")
+    }
+    nights = [
+        _Night(plays[name], situation, known[known["play"] == name], as_of)
+        for name, situation in told.items()
     ]
-    elsewhere = [play.id for play in plays.values() if play.entity not in situations]
-    states = [known[known["play"].isin(elsewhere)], *(night.state for night in nights)]
+    untold = [name for name in plays if name not in told]
+    states = [known[known["play"].isin(untold)], *(night.state for night in nights)]
     fired = [pd.DataFrame(columns=_FIRED, dtype="str"), *(night.fired for night in nights)]
     return Fired(
         pd.concat(fired, ignore_index=True),

@@ -14,17 +14,34 @@ from salesml.explanation import noun_of
 
 __all__ = ["notes_of"]
 
+_LEFT_OUT = {
+    "action": (
+        "アクション「{}」は条件（when）を実行できないため、今回は提案しません",
+        "The action '{}' is left out this time",
+    ),
+    "play": (
+        "サイン「{}」は条件（trigger）を実行できないため、今回は開始しません",
+        "The play '{}' starts for nobody this time",
+    ),
+    "block": (
+        "ルール「{}」は条件（when）を実行できないため、今回は全件に当てはまるものとします",
+        "The rule '{}' forbids for everybody this time",
+    ),
+}
+
 
 def notes_of(
     project: Project, situations: Mapping[str, Situation], fired: Fired, people: pd.DataFrame
 ) -> list[Words]:
-    """What to tell: plays held back, contradictions, idle conditions, owners who are not there.
+    """What to tell: plays held back, contradictions, conditions that fail or choose nobody, owners
+    who are not there.
 
     *people* as `people_of` returns them. Where the project hides names, owners go by their ids.
     """
     config = project.catalogue
     hidden = project.settings.report.names == "hidden"
     return [
+        *(words for each in situations.values() for words in _failed(config, each)),
         *fired.notes,
         *contradictions(config, situations, fired),
         *(words for each in situations.values() for words in _idle(config, each)),
@@ -34,6 +51,14 @@ def notes_of(
 
 
 # conditions --------------------------------------------------------------------------------------
+
+
+def _failed(config: ActionsConfig, situation: Situation) -> Iterator[Words]:
+    """Conditions that do not run, and what comes of it."""
+    for kind, name, why in situation.failed.itertuples(index=False):
+        words = getattr(config, f"{kind}s")[name].name
+        ja, en = _LEFT_OUT[kind]
+        yield Words(ja=f"{ja.format(words.ja)}：{why}", en=f"{en.format(words.en)}: {why}")
 
 
 def _idle(config: ActionsConfig, situation: Situation) -> Iterator[Words]:
@@ -63,12 +88,13 @@ def _shares(config: ActionsConfig, situation: Situation) -> Iterator[tuple[Words
         return
     sensible = situation.sensible["action"].value_counts()
     for action in config.actions_of(situation.entity):
-        if action.when.lower() != "true":
+        if action.when.lower() != "true" and action.id not in situation.failing("action"):
             asked = situation.rows[f"{action.task}.probability"].notna().sum()
             yield action.name, sensible.get(action.id, 0) / max(asked, 1)
     holding = situation.true["play"].value_counts()
     for play in config.plays_of(situation.entity):
-        yield play.name, holding.get(play.id, 0) / len(situation.rows)
+        if play.id not in situation.failing("play"):
+            yield play.name, holding.get(play.id, 0) / len(situation.rows)
 
 
 # people ------------------------------------------------------------------------------------------

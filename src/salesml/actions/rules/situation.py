@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 
 import pandas as pd
 
@@ -19,6 +19,7 @@ from salesml.scoring import BucketJob, buckets_of
 __all__ = ["Situation", "merge", "situation", "situations"]
 
 Masks = dict[tuple[str, ...], pd.Series]
+_FAILED = ["kind", "id", "why"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ class Situation:
     ``.reasons`` (missing where the task does not ask about the entity). ``allowed`` has
     ``entity_id`` and ``action`` where the action makes sense and nothing forbids it; ``blocked``
     those that make sense, with each ``block`` that forbids it; ``true`` has ``entity_id`` and
-    ``play`` where the trigger of the play holds.
+    ``play`` where the trigger of the play holds. ``failed`` has ``kind`` (action, block, play),
+    ``id`` and ``why`` of those whose condition could not be used: the action is allowed to nobody,
+    the play true of nobody, and the block forbids.
     """
 
     entity: str
@@ -38,6 +41,11 @@ class Situation:
     allowed: pd.DataFrame
     blocked: pd.DataFrame
     true: pd.DataFrame
+    failed: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_FAILED, dtype="str"))
+
+    def failing(self, kind: str) -> set[str]:
+        """Those of *kind* whose condition could not be used."""
+        return set(self.failed.loc[self.failed["kind"] == kind, "id"])
 
     @property
     def sensible(self) -> pd.DataFrame:
@@ -52,7 +60,7 @@ def situations(
     """The situations on *as_of*, by entity.
 
     Of those entities all of whose tasks are among *tasks*, the ones that have scores of that date.
-    Raises ConfigError naming every condition that does not run.
+    A condition that does not run is set aside; raises ConfigError where no condition could.
     """
     found: dict[str, Situation] = {}
     for entity in project.catalogue.entities:
@@ -72,13 +80,24 @@ def _jobs(project: Project, tasks: Iterable[TaskConfig], bucket: str) -> tuple[B
 
 
 def merge(parts: Sequence[Situation]) -> Situation:
-    """The situations of several buckets as one."""
+    """The situations of several buckets as one; what failed in any of them holds in none."""
     frames = {
         each.name: pd.concat([getattr(part, each.name) for part in parts], ignore_index=True)
         for each in fields(Situation)
         if each.name != "entity"
     }
-    return Situation(parts[0].entity, **frames)
+    merged = Situation(parts[0].entity, **frames)
+    return replace(
+        merged,
+        allowed=_without(merged.allowed, "action", merged.failing("action")),
+        blocked=_without(merged.blocked, "action", merged.failing("action")),
+        true=_without(merged.true, "play", merged.failing("play")),
+        failed=merged.failed.drop_duplicates(["kind", "id"], ignore_index=True),
+    )
+
+
+def _without(frame: pd.DataFrame, column: str, names: set[str]) -> pd.DataFrame:
+    return frame[~frame[column].isin(names)].reset_index(drop=True)
 
 
 def situation(jobs: Sequence[BucketJob], as_of: dt.date) -> Situation:
@@ -97,7 +116,12 @@ def situation(jobs: Sequence[BucketJob], as_of: dt.date) -> Situation:
         task.bucket_column,
     )
     conditions.bind(as_of, jobs[0].bucket)
-    return _situation(config, task.entity, rows_of(asked), conditions.truths())
+    told = _situation(config, task.entity, rows_of(asked), conditions.truths())
+    failed = [
+        (*name.split(".", 1), f"{error.what} ({error.where})")
+        for name, error in conditions.failed.items()
+    ]
+    return replace(told, failed=pd.DataFrame(failed, columns=_FAILED, dtype="str"))
 
 
 def _sets(asked: Iterable[Asked]) -> list[FeatureSet]:
