@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -109,6 +111,22 @@ def test_upsert_creates_table_and_records(any_crm: Crm) -> None:
         "unchanged": 1,
     }
     assert any_crm.show("=b", "c") == [(2, "要注意"), (3, "要注意")]
+
+
+def test_what_somebody_deleted_is_not_made_again(crm: Crm) -> None:
+    crm.write({"a": 1, "b": 1}, mode="upsert")
+    with closing(sqlite3.connect(crm.place)) as db, db:
+        db.execute("delete from accounts where id = 'a'")
+    changed = {"a": 2, "b": 2, "c": 2}
+    assert counts(crm.write(changed, day=1, mode="upsert")) == {"written": 2, "missing": 1}
+    assert crm.show("a") == []
+
+
+def test_a_table_that_is_gone_is_made_again(crm: Crm) -> None:
+    crm.write({"a": 1}, mode="upsert")
+    with closing(sqlite3.connect(crm.place)) as db, db:
+        db.execute("drop table accounts")
+    assert counts(crm.write({"a": 2}, day=1, mode="upsert")) == {"written": 1}
 
 
 def test_an_older_date_never_overwrites(any_crm: Crm) -> None:

@@ -58,6 +58,7 @@ class Rules:
     """The rules for one date, one set of fields, one way to treat missing records.
 
     ``newest`` is the newest date written to the target: an older run adds nothing either.
+    ``empty``: the whole table was not there, so that nobody deleted single records.
     """
 
     fields: Collection[str]
@@ -65,6 +66,7 @@ class Rules:
     as_of: dt.date
     tolerances: Mapping[str, Tolerance]
     newest: dt.date | None = None
+    empty: bool = False
 
     def from_ledger(self, row: Row) -> Outcome | None:
         """The outcome where the ledger alone decides; None where the CRM has to be asked."""
@@ -86,7 +88,9 @@ class Rules:
         if known is not None:
             return Decision(row, known, current, adopted=arrived)
         if current is None:
-            return Decision(row, Outcome.WRITE if self.creates else Outcome.MISSING, None)
+            # what was there and is not any more, somebody deleted: it is not made again
+            new = self.creates and (row.record is None or self.empty)
+            return Decision(row, Outcome.WRITE if new else Outcome.MISSING, None)
         return self._compared(row, current, adopted=arrived)
 
     def differing(self, payload: Payload, current: Mapping[str, object] | None) -> list[str]:

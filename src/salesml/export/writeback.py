@@ -64,7 +64,7 @@ def write_back(
     """
     wanted = rows_of(rows, target)
     connection.check_target(target.table, target.key, list(target.columns), create=target.creates)
-    exists = connection.exists(target.table)
+    found = exists = connection.exists(target.table)
     if not exists and not dry_run:
         connection.ensure_table(target.table, target.key, types_of(rows, target))
         exists = True
@@ -79,6 +79,7 @@ def write_back(
             as_of,
             connection.tolerances(target.table, list(target.fields)) if exists else {},
             ledger.newest(target.name),
+            not found,
         ),
         result=ExportResult(target.name, len(wanted), dry_run),
         exists=exists,
