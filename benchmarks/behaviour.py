@@ -10,10 +10,10 @@ chain with its 95 % interval; ``*`` marks the one that predicts.
 
 from __future__ import annotations
 
+import argparse
 import os
 import resource
 import sqlite3
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -131,8 +131,11 @@ def measure(acts: int) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        measure(int(sys.argv[1]))
+    options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    options.add_argument("acts", nargs="?", type=int, help="how many made-up acts to measure")
+    given = options.parse_args()
+    if given.acts:
+        measure(given.acts)
     else:
         for title, (read, days) in LOGS.items():
             judge(title, read(), days)

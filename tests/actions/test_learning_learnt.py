@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from salesml.actions.learning import Learnt, evaluate, learn
-from salesml.actions.learning.comparison import Comparison
+from salesml.actions.learning.comparison import Comparison, compare
 from salesml.config import Project, load_project
 from salesml.errors import ConfigError, ModelError
 from tests.actions.tried import add_trials, company, decide, read, trial
@@ -86,6 +86,29 @@ def test_everybody_asked_about_gets_effects_of_what_was_tried(learnt: Learnt) ->
     assert told["without"].between(0, 1).all()
     assert told["evidence_ja"].str.contains("類似.*件の来訪率は、実施.*%、未実施.*%").all()
     assert learnt.of("lead").empty
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_an_effect_is_drawn_towards_none_as_far_as_chance_could_have_made_it(chosen: bool) -> None:
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(400, 3)), columns=list("abc"))
+    rows = pd.DataFrame(
+        {
+            "entity_id": [f"e{i}" for i in range(400)],
+            "as_of": AS_OF,
+            "action": rng.choice(["none", "call"], 400),
+            "probability": 0.5,
+            "good": rng.integers(0, 2, 400),
+            "segment": "A",
+        }
+    )
+    found = compare(["call"], rows, X, AS_OF)
+    found.model.targets_ = chosen  # either way of telling effects
+    told = found.effects(X, ["A"] * 400)
+    measured, error = (told["low"] + told["high"]) / 2, (told["high"] - told["low"]) / 2 / 1.96
+    left = (1 - (error / measured) ** 2).clip(0, 1)
+    assert told["effect"].to_numpy() == pytest.approx((measured * left).to_numpy())
+    assert (told["effect"].abs() < measured.abs() - 1e-6).any()
 
 
 def test_what_was_learnt_is_kept_for_a_week_or_until_a_tenth_more_is_known(root: Path) -> None:

@@ -43,6 +43,7 @@ class Team:
         self._people = {
             rep: (role, skill) for rep, role, skill in each(people, "rep_id", "role", "skill")
         }
+        self._able: dict[tuple[str, int], list[str]] = {}
         self._freest: dict[tuple[object, ...], str | None] = {}
 
     def give(self, rep_id: str, minutes: float, channel: str, times: int = 1) -> None:
@@ -68,7 +69,10 @@ class Team:
         return theirs is not None and theirs[0] == role and theirs[1] >= skill
 
     def _most_free(self, role: str, skill: int, minutes: float, channel: str) -> str | None:
-        able = (rep for rep in self._people if self._can(rep, role, skill))
+        able = self._able.get((role, skill))
+        if able is None:  # asked for again and again, and nobody learns within a night
+            able = [rep for rep in self._people if self._can(rep, role, skill)]
+            self._able[role, skill] = able
         free = [rep for rep in able if self._has(rep, minutes, channel)]
         return max(free, key=lambda rep: (self.minutes[rep], rep)) if free else None
 
