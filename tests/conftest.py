@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+
+# before anything loads OpenMP: with as many threads as cores in each of pytest's workers, the
+# threads of small fits wait for each other most of the time
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import duckdb
 import psycopg
@@ -79,9 +85,26 @@ def tiny_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Tests that change anything take `tiny.copy_of` it.
     """
+    root = tmp_path_factory.mktemp("company") / "company"
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny_night"
+    if not shared.exists():  # the first of pytest's workers to get here makes it for all
+        _publish(_tiny_night(root), shared)
+        return root
+    return tiny.copy_of(shared, root)
+
+
+def _tiny_night(root: Path) -> Path:
     from salesml import api
 
-    root = tiny.make_company(tmp_path_factory.mktemp("company"))
+    tiny.make_company(root)
     api.nightly("tiny", tiny.AS_OF, root=root, now=tiny.NOW)
     api.train("tiny", "away", as_of=tiny.EARLY, root=root, now=tiny.NOW)
     return root
+
+
+def _publish(root: Path, shared: Path) -> None:
+    """Let *shared* be there at once and whole; of two workers, the first counts."""
+    whole = tiny.copy_of(root, shared.with_name(f"{shared.name}_{os.getpid()}"))
+    with suppress(OSError):
+        whole.rename(shared)

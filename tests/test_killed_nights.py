@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import tiny
+from dying import die
 
 from salesml import api
 from salesml.config import load_project
@@ -18,42 +16,6 @@ from salesml.history import periods
 from salesml.pipeline import nightly
 from salesml.scoring import ScoreBook
 from salesml.store import Store
-
-# kills its process in the n-th call of a function; the file just written, if any, is cut in half
-DYING = """
-import datetime as dt, importlib, os, signal, sys
-place, nth, moment, root, as_of, now = sys.argv[1:]
-module, _, path = place.partition(":")
-owner = importlib.import_module(module)
-*parents, name = path.split(".")
-for parent in parents:
-    owner = getattr(owner, parent)
-real, calls = getattr(owner, name), 0
-
-def dying(*arguments, **options):
-    global calls
-    calls += 1
-    if calls < int(nth):
-        return real(*arguments, **options)
-    if moment == "half":
-        real(*arguments, **options)
-        path = next(a for a in arguments if isinstance(a, os.PathLike))
-        os.truncate(path, os.path.getsize(path) // 2)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-setattr(owner, name, dying)
-from salesml.pipeline import nightly
-nightly("tiny", dt.date.fromisoformat(as_of), root=root, now=dt.datetime.fromisoformat(now))
-"""
-
-
-def die(root: Path, place: str, nth: int, moment: str, as_of: dt.date) -> None:
-    """Run a night that is killed in, or right before, the *nth* call of the function at *place*."""
-    arguments = [place, str(nth), moment, str(root), str(as_of), tiny.NOW.isoformat()]
-    done = subprocess.run(
-        [sys.executable, "-c", DYING, *arguments], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
 
 
 def more_visits(root: Path) -> Path:
@@ -113,8 +75,7 @@ def test_killed_before_the_scores_count(
 @pytest.mark.parametrize(
     ("place", "nth"),
     [
-        # the first two acknowledge what needed no writing
-        ("salesml.export:Ledger.acknowledge", 3),
+        ("salesml.export.writeback_send:Sender._answered", 1),
         ("salesml.pipeline:render", 1),
     ],
 )

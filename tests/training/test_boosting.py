@@ -48,6 +48,23 @@ def test_bag_is_the_weighted_mean_of_its_members() -> None:
     assert (each[0] != each[1]).any()  # seeds differ
 
 
+@pytest.mark.parametrize("threads", [0, 1, 2])
+def test_one_thread_prepares_small_data(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    """What is grown on data takes over their number, and idle threads cost more than the work."""
+    asked: list[Any] = []
+    real = lgb.Dataset.__init__
+
+    def noted(data: lgb.Dataset, *arguments: Any, **options: Any) -> None:
+        asked.append(options["params"].get("num_threads"))
+        real(data, *arguments, **options)
+
+    monkeypatch.setattr(lgb.Dataset, "__init__", noted)
+    table, y = sample()
+    BoostingRecipe((Member(USUAL, 2, 1.0),), {}, threads, 1).learn(table, y, {})
+    grower(table, y, threads)
+    assert set(asked) == {1}
+
+
 def test_no_rows_have_no_margin() -> None:
     table, y = sample()
     model, none = learn(table, y), Table(np.zeros((0, 4)), table.levels)

@@ -92,7 +92,7 @@ class BoostingRecipe:
 
     def learn(self, table: Table, y: Floats, finished: Mapping[str, Candidate]) -> Boosted:  # noqa: ARG002
         """Learn from *table*."""
-        data = _dataset(table, y)
+        data = _dataset(table, y, _enough_threads(len(table)))
         fixed = _fixed_settings(table, self.directions, self.threads)
         seeds = next(count for rows, count in SEEDS if len(y) < rows)
         boosters, weights = [], []
@@ -142,7 +142,8 @@ class Grower:
         seed: int,
     ) -> None:
         self._table, self.trees = table, 0
-        self._parts = [_pair(table, y, fold) for fold in folds]
+        enough = _enough_threads(len(table))
+        self._parts = [_pair(table, y, fold, enough) for fold in folds]
         self._fixed = _fixed_settings(table, directions, threads) | _seeds(seed)
 
     def grow(self, settings: Settings, limit: float = np.inf) -> Grown | None:
@@ -188,7 +189,7 @@ def _fixed_settings(table: Table, directions: Mapping[int, int], threads: int) -
         "bagging_freq": 1,
         "max_depth": MOST_DEPTH,
         "deterministic": True,
-        "num_threads": threads or (1 if len(table) < THREADED else 0),
+        "num_threads": threads or _enough_threads(len(table)),
     }
     if directions:
         signs = [directions.get(column, 0) for column in range(table.width)]
@@ -219,20 +220,30 @@ _DATA_SETTINGS: dict[str, Any] = {
 }
 
 
-def _dataset(table: Table, y: Floats) -> lgb.Dataset:
+def _enough_threads(rows: int) -> int:
+    """Return how many do; 0 is as OpenMP decides.
+
+    Data are prepared by so many whatever is asked for: losses on them are summed by as many, and
+    their last digit hangs on it.
+    """
+    return 1 if rows < THREADED else 0
+
+
+def _dataset(table: Table, y: Floats, threads: int) -> lgb.Dataset:
     """Return LightGBM's form of *table*; any original name is allowed."""
     data = lgb.Dataset(
         table.matrix,
         y,
         feature_name=[f"f{number}" for number in range(table.width)],
         categorical_feature=list(table.levels),
-        params=_DATA_SETTINGS,
+        params=_DATA_SETTINGS | {"num_threads": threads},  # else what is grown on it uses all
         free_raw_data=False,  # else LightGBM refuses to use the data for a second setting
     )
     return data.construct()
 
 
-def _pair(table: Table, y: Floats, fold: Fold) -> _Part:
-    train = _dataset(table.take(fold.train), y[fold.train])
-    valid = train.create_valid(table.matrix[fold.valid], y[fold.valid], params=_DATA_SETTINGS)
+def _pair(table: Table, y: Floats, fold: Fold, threads: int) -> _Part:
+    train = _dataset(table.take(fold.train), y[fold.train], threads)
+    settings = _DATA_SETTINGS | {"num_threads": threads}
+    valid = train.create_valid(table.matrix[fold.valid], y[fold.valid], params=settings)
     return _Part(train, valid.construct())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 
+from salesml.training.blas import one_blas_thread
 from salesml.training.calibration import log_losses
 from salesml.training.candidates import Candidate, Trial, best_by_fold, mean_loss, timed
 from salesml.training.selection import simplest_within_noise
@@ -209,8 +210,8 @@ def _solve_signed(
         yield point[:-1].copy(), float(point[-1])
 
 
-def _few_threads(design: Floats) -> threadpool_limits:
-    return threadpool_limits(1 if design.size < SMALL else None, user_api="blas")
+def _few_threads(design: Floats) -> AbstractContextManager[Any]:
+    return one_blas_thread() if design.size < SMALL else nullcontext()
 
 
 def _penalised(point: Floats, design: Floats, y: Floats, strength: float) -> tuple[float, Floats]:

@@ -11,10 +11,10 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 
 from salesml.actions.effect.inputs import Warn
 from salesml.actions.effect.regression import Features, threads_for
+from salesml.training.blas import one_blas_thread
 from salesml.training.table import Bools, Floats, Ints
 
 __all__ = ["HARDLY", "least_of", "overlap_table", "propensities"]
@@ -101,7 +101,7 @@ def _linear(features: Features, arms: Ints, count: int) -> _Chooser:
     if len(arms) > MOST_ROWS:
         step = np.linspace(0, len(arms) - 1, MOST_ROWS).astype(np.int64)
         features, arms = features.take(step), arms[step]
-    with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
+    with one_blas_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a solution that is nearly right is judged like any other
         model = LogisticRegression(C=0.1, max_iter=200).fit(features.design, arms)
     return _Linear(model, count)

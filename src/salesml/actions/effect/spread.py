@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import t as student
-from threadpoolctl import threadpool_limits
 
 from salesml.actions.effect.regression import Features, closest
+from salesml.training.blas import one_blas_thread
 from salesml.training.intervals import LEVEL
 from salesml.training.table import Floats, Ints
 
@@ -45,7 +45,7 @@ def spread_of(features: Features, gains: Floats, error: float) -> Spread:
     columns, rows = closest(features.design, gains), len(gains)
     centre = features.design[:, columns].mean(axis=0)
     centred = features.design[:, columns] - centre
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         second = centred.T @ centred / rows
         inverse = np.linalg.inv(second + PENALTY * np.eye(len(columns)))
         slopes = inverse @ (centred.T @ (gains - gains.mean()) / rows)
