@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import typer
 from prefect import flow, task
 from prefect.artifacts import create_link_artifact, create_table_artifact
 
-from flows.common import IO, PLAIN
+from flows.common import IO, PLAIN, write_target
 from salesml import pipeline
 from salesml.actions.deciding import Actions
 from salesml.cli import AsOf, DryRun, ProjectOption, nightly_told, progress
-from salesml.export import ExportResult
 from salesml.intake import ReadReport
 from salesml.pipeline import NightlyResult, Run, TaskScores
 from salesml.report.agenda import pressing, todo_of
@@ -45,19 +44,11 @@ def act(run: Run, tasks: Sequence[TaskScores], *, dry_run: bool) -> Actions | No
     return pipeline.act(run, tasks, dry_run=dry_run)
 
 
-@task(**IO)
-def write_back(
-    run: Run, tasks: Collection[str], actions: Actions | None, *, dry_run: bool
-) -> list[ExportResult]:
-    """Write back what changed; after a failure the ledger continues where it was."""
-    return pipeline.write_back_scores(run, tasks, dry_run=dry_run, actions=actions)
-
-
 @flow(name="nightly", flow_run_name="nightly {project}", validate_parameters=False)
 def nightly(
     project: str, as_of: dt.date | str | None = None, dry_run: bool = False
 ) -> NightlyResult:
-    """Run everything for one project and one date; a task that fails does not stop the others.
+    """Run everything for one project and one date; a failure of a part does not stop the others.
 
     The run fails at its end, with an IncompleteError that holds the result, where some failed.
     """
@@ -67,7 +58,9 @@ def nightly(
         tasks, failures = pipeline.score_tasks(run, score)
         actions = pipeline.act_on(run, tasks, failures, partial(act, dry_run=dry_run))
         names = [scored.task.name for scored in tasks]
-        exports = write_back(run, names, actions, dry_run=dry_run)
+        exports = pipeline.write_back_scores(
+            run, names, dry_run=dry_run, actions=actions, write=write_target
+        )
         result = pipeline.finish(run, reads, tasks, exports, failures, actions)
         _publish(result)
     result.require_whole()

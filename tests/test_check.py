@@ -11,6 +11,7 @@ import tiny
 from salesml import api
 from salesml.check import CheckReport, check
 from salesml.config import load_project
+from salesml.crm.sqlite import Sqlite
 from salesml.engine import literal, one
 from salesml.errors import (
     ConfigError,
@@ -65,6 +66,7 @@ def test_a_project_that_is_right(root: Path) -> None:
         "order of sources",
         "source accounts",
         "source activities",
+        "target customers: columns",
         "target customers",
         "task away: population and outcome",
         "features account/contact: truncation test for away",
@@ -302,7 +304,7 @@ def test_a_field_that_the_target_lacks(root: Path) -> None:
     tiny.change(root, EXPORT, "targets.customers.fields", {"scores": "score"})
     error = problem(root)
     assert isinstance(error, ExportError)
-    assert "'scores' Did you mean 'score'?" in error.what
+    assert "no column 'scores'. Did you mean 'score'?" in error.what
     assert error.where == "table customers"
     assert error.fix is not None
 
@@ -312,7 +314,41 @@ def test_a_value_that_scores_do_not_have(root: Path) -> None:
     error = problem(root)
     assert isinstance(error, ExportError)
     assert "'reason_ja' Did you mean 'reasons_ja'?" in error.what
-    assert error.where == "target customers"
+    assert str(error.where).endswith("export.yml:2, targets.customers")
+
+
+def test_a_column_of_the_wrong_type_and_one_that_is_not_there(root: Path) -> None:
+    with tiny.crm(root) as link:
+        link.execute("alter table customers add column points integer")
+        link.execute("alter table customers drop column band")
+    tiny.change(root, EXPORT, "targets.customers.fields", {"points": "band_ja", "band": "bnd_ja"})
+    told = "\n".join(map(str, checked(root).problems))
+    assert "'bnd_ja' Did you mean 'band_ja'?" in told
+    assert "points" in told
+    assert "'band'" in told
+
+
+def test_a_secret_that_is_not_there(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CRM_DSN", raising=False)
+    hub = {"type": "postgres", "dsn": "${CRM_DSN}"}
+    tiny.change(root, EXPORT, "connections", {"hub": hub})
+    tiny.change(root, EXPORT, "targets.customers.connection", "hub")
+    path = root / EXPORT
+    path.write_text(f"{path.read_text()}ledger: ${{LEDGER_DSN_X}}\n")
+    ledger, target = checked(root).problems
+    assert "The environment variable LEDGER_DSN_X is not set." in str(ledger)
+    assert "export.yml:" in str(ledger)
+    assert "The environment variable CRM_DSN is not set." in str(target)
+    assert target.where == "connection hub, dsn"
+
+
+def test_what_a_system_finds_doubtful_is_a_note(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Sqlite, "check_target", lambda *_, **__: ["It is a sandbox."])
+    report = checked(root)
+    assert report.problems == []
+    assert report.warnings == ["target customers: It is a sandbox."]
 
 
 def test_a_target_that_makes_no_sense(root: Path) -> None:

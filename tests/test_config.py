@@ -96,7 +96,8 @@ def test_a_project_is_read(folder: Path) -> None:
     read = load_project("shop", folder.parents[1])
     root = folder.parents[1]
     assert read.connections["crm"] == {"type": "sqlite", "path": str(root / "data/crm.sqlite")}
-    assert read.connections["pg"] == {"type": "postgres", "dsn": "host=x", "port": "5432"}
+    spec = {"type": "postgres", "dsn": "${TEST_DSN:-host=x}", "port": "5432"}
+    assert read.connections["pg"] == spec, "looked up when it is used"
     assert (read.var, read.features) == (root / "var" / "shop", root / "features")
     accounts, activities = read.sources["accounts"], read.sources["activities"]
     assert accounts.key == ["account_id"]

@@ -22,8 +22,10 @@ import typer
 from salesml import api, pipeline
 from salesml.actions.deciding import Actions
 from salesml.errors import ConfigError, DataQualityError, LockedError, SourceError
+from salesml.export import ExportResult
 from salesml.pipeline import NightlyResult
 from salesml.run import Run, open_run
+from salesml.secrets import resolved
 from tests.report.decisions import agenda, todo
 
 
@@ -121,7 +123,7 @@ def test_a_night_is_few_tasks() -> None:
     names = [task["name"] for task in ended]
     assert names[0].startswith("read-")
     assert names[1] == "score away"
-    assert names[2].startswith("write_back-")
+    assert names[2] == "write back customers"
 
 
 def test_the_report_is_an_artifact(nights: list[NightlyResult]) -> None:
@@ -315,6 +317,68 @@ def test_a_task_that_fails_does_not_stop_the_others(
     newest = max(asked("flow_runs"), key=lambda run: run["created"])
     assert newest["state_name"] == "Failed"
     assert len(api.scores("tiny", "away", as_of=tiny.NEXT, root=root)) == 48
+
+
+def unwritable(
+    monkeypatch: pytest.MonkeyPatch, flows: type[Flows], *errors: Exception
+) -> list[str]:
+    """Let targets be stopped by *errors*, one an attempt, and wait for nothing."""
+    left, tried = list(errors), []
+    real = pipeline.write_target
+
+    def write_target(run: Run, name: str, **options: Any) -> ExportResult:
+        tried.append(name)
+        if left:
+            return ExportResult(name, total=48, carried=48, stopped=left.pop(0))
+        return real(run, name, **options)
+
+    monkeypatch.setattr(pipeline, "write_target", write_target)
+    quick = flows.common.write_target.with_options(retry_delay_seconds=0)
+    for module in (flows.nightly, flows.export):
+        monkeypatch.setattr(module, "write_target", quick)
+    return tried
+
+
+@pytest.mark.usefixtures("here")
+def test_a_target_that_is_down_for_a_moment_is_written_all_the_same(
+    flows: type[Flows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = unwritable(monkeypatch, flows, locked(), disconnected())
+    night = flows.nightly.nightly("tiny", tiny.NEXT)
+    assert tried == ["customers"] * 3
+    assert (night.exports[0].total, night.exports[0].stopped) == (48, None)
+
+
+def test_a_night_whose_crm_is_down_has_a_report_and_fails_at_its_end(
+    flows: type[Flows],
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tried = unwritable(monkeypatch, flows, *[SourceError("The system cannot be used.")] * 9)
+    with pytest.raises(typer.Exit):
+        flows.nightly.main("tiny", tiny.NEXT)
+    told = capsys.readouterr()
+    assert tried == ["customers"], "what does not pass is not tried again"
+    assert "customers: 48 records: 48 carried" in told.out
+    assert str(here / "var/tiny/report/2025-03-02.html") in told.out
+    assert "1 of 1 targets could not be written to the end" in told.err
+    assert "The system cannot be used." in told.err
+    newest = max(asked("flow_runs"), key=lambda run: run["created"])
+    assert newest["state_name"] == "Failed"
+    with pytest.raises(typer.Exit):
+        flows.export.main("tiny", tiny.NEXT)
+    assert "Error: 1 of 1 targets" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("flows")
+def test_secrets_in_blocks_of_prefect() -> None:
+    from prefect.blocks.system import Secret
+
+    Secret(value="0012").save("crm-token")
+    assert resolved("hub", {"token": "prefect:crm-token"}) == {"token": "0012"}
+    with pytest.raises(ConfigError, match="block 'crm-tokn' cannot be read"):
+        resolved("hub", {"token": "prefect:crm-tokn"})
 
 
 def test_a_night_beside_another_run_is_refused(flows: type[Flows], here: Path) -> None:

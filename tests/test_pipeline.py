@@ -339,12 +339,16 @@ def test_rows_for_a_crm() -> None:
         {"name": "low", "ja": "低", "en": "Low", "from": 1},
     ]
     scored = pd.DataFrame({"account_id": ["x", "y"], "score": [59, 60], "reasons": [reasons, []]})
-    scored["changes"] = None
+    scored = scored.assign(changes=None, expected_value=[2.5, 5_000.0])
     rows = export_rows(task(bands=bands), scored)
     assert rows.to_dict("list") == {
         "account_id": ["x", "y"],
         "score": [59, 60],
+        "expected_value": [2.5, 5_000.0],
         "external_id": ["x", "y"],
+        "entity": ["account", "account"],
+        "grade": [1, 0],
+        "_priority": [2.5, 5_000.0],
         "band_ja": ["低", "高"],
         "band_en": ["Low", "High"],
         "reasons_ja": ["+12 aの\n-7 bの\n+3 cの", ""],

@@ -16,19 +16,21 @@ from salesml.audit import Audit
 from salesml.check import check
 from salesml.config import load_project
 from salesml.engine import connect
-from salesml.errors import ConfigError, ModelError, suggest
+from salesml.errors import ModelError, suggest
 from salesml.evidence import Evidence, evidence_of
 from salesml.experiment import Experiment, Variant, compare
-from salesml.export import ExportResult
 from salesml.history import note_models, versions_of
 from salesml.learning import Trained, train_task
 from salesml.municipal.import_report import ImportReport
 from salesml.municipal.importing import import_files
 from salesml.next_actions import with_next_actions
-from salesml.pipeline import nightly, read_sources, write_back_scores
+from salesml.outgoing import newest
+from salesml.pipeline import nightly, read_sources
 from salesml.run import Tell, audit_of, open_run, registry_of
 from salesml.sample import make_sample
 from salesml.scoring import ScoreBook, store_of
+from salesml.writing import export
+from salesml.written import export_history, export_retry, export_status
 
 if TYPE_CHECKING:
     from salesml.registry import Version
@@ -43,6 +45,9 @@ __all__ = [
     "experiment",
     "explain",
     "export",
+    "export_history",
+    "export_retry",
+    "export_status",
     "make_sample",
     "models",
     "municipal_import",
@@ -123,16 +128,6 @@ def scores(
     return found.reset_index(drop=True)
 
 
-def newest(book: ScoreBook | ActionBook) -> dt.date:
-    """The newest date of *book*; raises ModelError where there is none."""
-    dates = book.dates()
-    if not dates:
-        raise ModelError(
-            "Nothing was scored yet.", where=str(book.root), fix="Run `salesml nightly` first."
-        )
-    return dates[-1]
-
-
 def explain(
     project: str,
     task: str,
@@ -150,30 +145,6 @@ def explain(
     id_column = loaded.task(task).id_column
     past = ScoreBook(loaded, task).history(id_column, entity, found["as_of"])
     return pd.Series({**found.to_dict(), "history": past.to_dict("records")})
-
-
-def export(
-    project: str,
-    *,
-    as_of: dt.date | None = None,
-    dry_run: bool = False,
-    root: Path | str = ".",
-    now: dt.datetime | None = None,
-    tell: Tell = lambda _: None,
-) -> list[ExportResult]:
-    """Write the scores of a date (the newest by default) back, only what changed."""
-    loaded = load_project(project, root)
-    if not loaded.targets:
-        raise ConfigError(
-            f"Project {project} says nowhere to write to.",
-            where=str(loaded.root / "configs" / project / "export.yml"),
-            fix="Add a target.",
-        )
-    tasks = {target.task for target in loaded.targets.values() if target.task is not None}
-    books: list[ScoreBook | ActionBook] = [ScoreBook(loaded, task) for task in tasks]
-    date = as_of or max(newest(book) for book in books or [ActionBook(loaded)])
-    with open_run(project, date, root=root, now=now, tell=tell) as run:
-        return write_back_scores(run, dry_run=dry_run)
 
 
 def actions(

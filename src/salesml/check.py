@@ -19,7 +19,6 @@ from salesml.anchors import busiest, create_anchors
 from salesml.config import ActionsConfig, Project, TaskConfig, load_project
 from salesml.engine import connect
 from salesml.errors import FeatureError, LabelError, SalesmlError
-from salesml.export.rows import rows_of
 from salesml.features import FeatureSet, load_feature_sets, look_ahead, run_examples
 from salesml.intake import read_source, reading_order
 from salesml.labels import (
@@ -32,7 +31,7 @@ from salesml.labels import (
     timeline,
 )
 from salesml.learning import first_known
-from salesml.pipeline import target_of, target_rows
+from salesml.outgoing import field_types, ledger_place, require_columns, target_of
 from salesml.run import Tell
 from salesml.scoring import buckets_of, store_of
 from salesml.training import leak_warnings, require_amount, require_impersonal
@@ -182,16 +181,24 @@ class _Checking:
             self.read.add(name)
 
     def _targets(self) -> None:
+        if self.project.ledger:
+            with self.report.step("ledger"):
+                ledger_place(self.project)
         for name in self.project.targets:
+            with self.report.step(f"target {name}: columns"):
+                require_columns(self.project, name)
+            self.tell(f"target {name}")
             with self.report.step(f"target {name}"):
                 self._target(name)
 
     def _target(self, name: str) -> None:
         config, target = self.project.targets[name], target_of(self.project, name)
-        rows_of(target_rows(self.project, config, None), target)
-        crm.connect(config.connection, self.project.connections[config.connection]).check_target(
-            target.table, target.key, list(target.columns), create=target.creates
+        found = crm.connect(
+            config.connection, self.project.connections[config.connection]
+        ).check_target(
+            target.table, target.key, field_types(self.project, name), create=target.creates
         )
+        self.report.warnings += [f"target {name}: {warning}" for warning in found]
 
     # tasks -------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from salesml.config import load_project
 from salesml.errors import IncompleteError
 from salesml.experiment import Experiment, Variant
 from salesml.experiment.table import experiment_table
-from salesml.export import ExportResult
+from salesml.export_commands import export, exports, exports_told, show_exports
 from salesml.learning import Trained
 from salesml.model_commands import audit, models
 from salesml.municipal_commands import municipal
@@ -48,6 +48,8 @@ __all__ = [
     "app",
     "audit",
     "errors_told",
+    "export",
+    "exports_told",
     "models",
     "nightly_told",
     "progress",
@@ -242,15 +244,6 @@ def _plain(value: object) -> object:
 
 
 @app.command()
-def export(project: ProjectOption, as_of: AsOf = None, dry_run: DryRun = False) -> None:
-    """Write scores back, only what changed."""
-    with errors_told():
-        with progress() as tell:
-            results = api.export(project, as_of=as_of, dry_run=dry_run, tell=tell)
-        show_exports(results, dry_run=dry_run)
-
-
-@app.command()
 def rollback(
     project: ProjectOption, task: Annotated[str, typer.Argument(help="A task of the project.")]
 ) -> None:
@@ -268,6 +261,7 @@ app.command()(models)
 app.command()(audit)
 app.command()(assign)
 app.add_typer(actions, name="actions")
+app.add_typer(exports, name="export")
 app.add_typer(municipal, name="municipal")
 
 
@@ -346,13 +340,3 @@ def show_experiment(found: Experiment) -> None:
     for line in found.lines():
         console.print(escape(line), highlight=False, soft_wrap=True)
     console.print(f"MLflow run {found.run_id}", highlight=False)
-
-
-def show_exports(results: list[ExportResult], *, dry_run: bool) -> None:
-    """Print what was written back."""
-    console = output()
-    for result in results:
-        for line in result.lines():
-            console.print(line, highlight=False, soft_wrap=True)
-    if dry_run:
-        console.print("Dry run: nothing was written back.")

@@ -18,8 +18,11 @@ __all__ = [
     "LabelError",
     "LockedError",
     "ModelError",
+    "QuotaError",
     "SalesmlError",
     "SourceError",
+    "StoppedError",
+    "UnansweredError",
     "suggest",
 ]
 
@@ -67,6 +70,14 @@ class SourceError(SalesmlError):
     """A source cannot be read: unreachable, missing, empty, or without a column it must have."""
 
 
+class QuotaError(SourceError):
+    """A system's limit for the day is used up: it takes nothing more until it is reset."""
+
+
+class UnansweredError(SourceError):
+    """A request was sent and no answer came: it may have been carried out, or not."""
+
+
 class DataQualityError(SalesmlError):
     """More rows failed a check than the project allows."""
 
@@ -84,15 +95,23 @@ class ModelError(SalesmlError, ValueError):
 
 
 class ExportError(SalesmlError):
-    """Scores cannot be written back."""
+    """Scores cannot be written back; ``result`` tells what was done before, where anything was."""
+
+    result: Any = None
 
 
 class LockedError(SalesmlError):
     """Another run of the same project is under way."""
 
 
+class StoppedError(SalesmlError):
+    """The run was asked to stop, and did after what it had in hand; ``result`` tells what."""
+
+    result: Any = None
+
+
 class IncompleteError(SalesmlError):
-    """Some tasks of a night failed; the others are done, as ``result`` tells."""
+    """Some tasks failed or targets could not be written; ``result`` tells what was done."""
 
     result: Any = None
 

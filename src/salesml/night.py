@@ -15,6 +15,7 @@ from salesml.failures import Failure
 from salesml.intake import ReadReport
 from salesml.learning import Trained
 from salesml.run import Run
+from salesml.writing import not_written
 
 if TYPE_CHECKING:
     from salesml.registry import Champion
@@ -64,12 +65,16 @@ class NightlyResult:
     actions: Actions | None = None
 
     def require_whole(self) -> None:
-        """Raise IncompleteError, which tells every failure and holds this, where a task failed."""
-        if self.failures:
-            count = len(self.tasks) + len(self.failures)
-            errors = "\n".join(f"{f.task}: {f.error}" for f in self.failures)
-            error = IncompleteError(
-                f"{len(self.failures)} of {count} tasks failed; the others are done.\n{errors}"
-            )
+        """Raise IncompleteError, which tells every failure and holds this, where one failed."""
+        said = [each for each in (self._tasks_failed(), not_written(self.exports)) if each]
+        if said:
+            error = IncompleteError("\n".join(said))
             error.result = self
             raise error
+
+    def _tasks_failed(self) -> str:
+        if not self.failures:
+            return ""
+        count = len(self.tasks) + len(self.failures)
+        errors = "\n".join(f"{f.task}: {f.error}" for f in self.failures)
+        return f"{len(self.failures)} of {count} tasks failed; the others are done.\n{errors}"

@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from salesml import crm
 from salesml.acting import act
-from salesml.actions.book import ActionBook
 from salesml.actions.deciding import Actions
 from salesml.champions import champion_for
 from salesml.config import TaskConfig
 from salesml.drift import Reference, merge_counts
 from salesml.engine import connect
 from salesml.errors import SalesmlError
-from salesml.export import ExportResult, Ledger, write_back
+from salesml.export import ExportResult
 from salesml.failures import Failure, all_in_one, explained
 from salesml.history import note_scores
 from salesml.intake import ReadReport, read_source, reading_order, require_fresh
@@ -32,7 +30,7 @@ from salesml.labels import require_rows, sources_of
 from salesml.learning import Trained, data_begin, require_ready, train_task
 from salesml.mlflow_records import Record
 from salesml.night import NightlyResult, TaskScores
-from salesml.outgoing import export_rows, target_of, target_rows, that_are_there
+from salesml.outgoing import export_rows
 from salesml.report import render
 from salesml.retraining import drift_words, shifts
 from salesml.run import Run, Tell, jobs_of, open_run, silent
@@ -49,6 +47,7 @@ from salesml.scoring import (
 )
 from salesml.sections import actions_of, section_of
 from salesml.wiring import declared_types, feature_sets_of, require_wired
+from salesml.writing import write_back_scores, write_target
 
 if TYPE_CHECKING:
     from salesml.registry import Champion
@@ -69,10 +68,9 @@ __all__ = [
     "read_sources",
     "score_task",
     "score_tasks",
-    "target_of",
-    "target_rows",
     "train_task",
     "write_back_scores",
+    "write_target",
 ]
 
 
@@ -226,50 +224,6 @@ def act_on(
         run.note("task_failed", ACTIONS, error=ours.what)
         failures.append(Failure(ACTIONS, ours))
         return None
-
-
-# write back ------------------------------------------------------------------------------------
-
-
-def write_back_scores(
-    run: Run,
-    tasks: Collection[str] | None = None,
-    *,
-    dry_run: bool = False,
-    actions: Actions | None = None,
-) -> list[ExportResult]:
-    """Write the scores of the run's date to every target, of *tasks* only where given.
-
-    What is to be done as of that date is written too, where that was decided: what earlier nights
-    could not write is caught up on. A dry run records no decisions and shows *actions* instead.
-    """
-    ledger = Ledger(run.project.var / "ledger.sqlite")
-    unrecorded = actions if dry_run else None
-    decided = unrecorded is not None or run.as_of in ActionBook(run.project).dates()
-    return [
-        _write_target(run, name, ledger, dry_run=dry_run, actions=unrecorded)
-        for name, target in run.project.targets.items()
-        if (decided if target.task is None else tasks is None or target.task in tasks)
-    ]
-
-
-def _write_target(
-    run: Run, name: str, ledger: Ledger, *, dry_run: bool, actions: Actions | None
-) -> ExportResult:
-    config = run.project.targets[name]
-    run.tell(f"writing back {name}")
-    rows = target_rows(run.project, config, run.as_of, actions)
-    return write_back(
-        target_of(run.project, name),
-        rows if config.task else that_are_there(rows, name, ledger),
-        connection=crm.connect(config.connection, run.project.connections[config.connection]),
-        ledger=ledger,
-        as_of=run.as_of,
-        run_id=run.run_id,
-        now=lambda: dt.datetime.now(dt.UTC).replace(tzinfo=None),
-        dry_run=dry_run,
-        progress=lambda done, total: run.tell(f"writing back {name}: {done:,} of {total:,}"),
-    )
 
 
 # all of it -------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from salesml.config import Project, TaskConfig
 from salesml.errors import ModelError
 from salesml.store import write_atomically
 
-__all__ = ["ScoreBook", "keep_inputs", "no_scores", "write_scores"]
+__all__ = ["ScoreBook", "keep_inputs", "score_types", "write_scores"]
 
 _INPUTS = "_inputs"  # readers of Parquet pass over folders named like this
 
@@ -93,9 +93,10 @@ def _schema(task: TaskConfig) -> dict[str, pa.DataType]:
     }
 
 
-def no_scores(task: TaskConfig) -> pd.DataFrame:
-    """Scores of nobody: the columns that `ScoreBook.read` returns for *task*."""
-    return pd.DataFrame(columns=[*_schema(task), *_TOLD])
+def score_types(task: TaskConfig) -> dict[str, type]:
+    """Columns with single values that `ScoreBook.read` returns for *task*, and their types."""
+    kinds = {pa.string(): str, pa.float64(): float, pa.int32(): int, pa.date32(): dt.date}
+    return {name: kinds[kind] for name, kind in _schema(task).items()}
 
 
 class ScoreBook:
@@ -148,6 +149,11 @@ class ScoreBook:
             frame[name] = pd.Series(found, dtype=object)
         order = ["score", "probability"]
         return frame.sort_values(order, ascending=False, kind="stable", ignore_index=True)
+
+    def parts(self, as_of: dt.date) -> Iterator[pd.DataFrame]:
+        """The scores of a date as `read` returns them, bucket by bucket, for what must be small."""
+        for path in sorted(self._published(as_of).glob("bucket=*.parquet")):
+            yield self.read(as_of, path.stem.partition("=")[2])
 
     def before(self, as_of: dt.date, id_column: str) -> dict[str, int]:
         """Scores of the last date before *as_of* by id; empty for the first date ever."""

@@ -35,7 +35,7 @@ from salesml.explanation import (
 )
 from salesml.features import FeatureSet, Snapshots, load_feature_sets
 from salesml.labels import OPTIONAL_COLUMNS, outcomes, population, populations
-from salesml.scorebook import ScoreBook, keep_inputs, no_scores, write_scores
+from salesml.scorebook import ScoreBook, keep_inputs, write_scores
 from salesml.store import Store
 from salesml.training import PropensityModel, verify
 
@@ -46,7 +46,6 @@ __all__ = [
     "band_of",
     "buckets_of",
     "executor",
-    "no_scores",
     "panel_bucket",
     "peer_rows",
     "peers_of",

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from salesml import secrets
 from salesml.errors import ConfigError, suggest
 
 try:  # five times as fast; every worker reads the project
@@ -22,7 +23,6 @@ __all__ = ["Place", "YamlFile", "read_model"]
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
-_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
 class _Loader(_SafeLoader):
@@ -49,8 +49,9 @@ for _tag, _pattern, _first in (
 class YamlFile:
     """The content of a YAML file and the line each value stands on.
 
-    ``${NAME}`` and ``${NAME:-default}`` in values are replaced from the environment. Keys are
-    texts. Raises ConfigError when the file is missing, is not YAML, or repeats a key.
+    ``${NAME}`` and ``${NAME:-default}`` in values are replaced from the environment, but for
+    secrets: these are looked up when they are used. Keys are texts. Raises ConfigError when the
+    file is missing, is not YAML, or repeats a key.
     """
 
     def __init__(self, path: Path, environment: Mapping[str, str] | None = None) -> None:
@@ -130,18 +131,9 @@ class YamlFile:
         return self._substitute(value, place) if isinstance(value, str) else value
 
     def _substitute(self, text: str, place: Place) -> str:
-        def replace(match: re.Match[str]) -> str:
-            name, default = match.groups()
-            value = self._environment.get(name) or default
-            if value is None:
-                raise ConfigError(
-                    f"The environment variable {name} is not set.",
-                    where=self.where(place),
-                    fix=f"Set {name}, or give a default: ${{{name}:-value}}.",
-                )
-            return value
-
-        return _VARIABLE.sub(replace, text)
+        if secrets.is_left(place):
+            return text
+        return secrets.substituted(text, self._environment, lambda: self.where(place))
 
 
 def read_model(

@@ -193,7 +193,8 @@ def test_check_tells_all_that_is_wrong(fresh: Path) -> None:
     assert "ok    source accounts" in result.stdout
     assert "note  accounts: 1 rows fail known_at" in result.stdout
     assert "wrong The mapping of source activities does not fit its table" in result.stdout
-    assert "wrong The target table lacks columns: 'customer'" in result.stdout
+    assert "wrong The target table does not fit:" in result.stdout
+    assert "there is no column 'customer'" in result.stdout
     assert result.stdout.count("to do:") == 2
 
 

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crm.no_jobs import NoJobs
 from salesml.crm import Connection, connect
+from salesml.crm.records import Seen, Write
 from salesml.crm.spreadsheet import defuse, restore
 from salesml.errors import ExportError, SourceError
 
@@ -55,15 +57,15 @@ def test_any_table_is_read_back(
 ) -> None:
     files = connect("f", {"type": "files", "path": str(tmp_path_factory.mktemp("csv"))})
     files.ensure_table("a.csv", "id", {"x": str, "=y": str})
-    written = [{"id": i, "x": x, "=y": y} for i, (x, y) in rows.items()]
-    files.upsert("a.csv", "id", written, create=True)
+    writes = [Write(i, {"x": x, "=y": y}) for i, (x, y) in rows.items()]
+    assert not files.write("a.csv", "id", writes, jobs=NoJobs())
     found = files.fetch("a.csv", "id", list(rows), ["x", "=y"])
-    assert found == {i: {"x": x or None, "=y": y or None} for i, (x, y) in rows.items()}
+    assert found == {i: Seen({"x": x or None, "=y": y or None}) for i, (x, y) in rows.items()}
 
 
 def test_the_file_opens_in_excel(files: Connection, tmp_path: Path) -> None:
     files.ensure_table("a.csv", "id", {"x": str})
-    files.upsert("a.csv", "id", [{"id": "1", "x": "東京"}], create=True)
+    files.write("a.csv", "id", [Write("1", {"x": "東京"})], jobs=NoJobs())
     assert (tmp_path / "a.csv").read_bytes() == "\ufeffid,x\r\n1,東京\r\n".encode()
 
 
@@ -71,7 +73,7 @@ def test_other_columns_rows_and_rights_stay(files: Connection, tmp_path: Path) -
     path = tmp_path / "a.csv"
     path.write_bytes(b'note,id,x\n"=keep ""this""",1,\n,2,old\n')
     path.chmod(0o640)
-    files.upsert("a.csv", "id", [{"id": "1", "x": "new"}], create=False)
+    files.write("a.csv", "id", [Write("1", {"x": "new"}, Seen({}))], jobs=NoJobs())
     assert path.stat().st_mode & 0o777 == 0o640
     text = path.read_bytes().decode("utf-8-sig")
     assert list(csv.reader(io.StringIO(text))) == [
@@ -92,7 +94,7 @@ def test_a_failed_write_leaves_the_old_file(
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(SourceError, match="No space left"):
-        files.upsert("a.csv", "id", [{"id": "1", "x": "new"}], create=False)
+        files.write("a.csv", "id", [Write("1", {"x": "new"}, Seen({}))], jobs=NoJobs())
     assert path.read_text() == "id,x\n1,old\n"
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
 
@@ -103,7 +105,7 @@ def test_a_failed_write_leaves_the_old_file(
         ("id,x\n1,東京\n".encode("cp932"), "not UTF-8"),
         (b"id,x\n1,2,3\n", "Row 1 has 3 cells"),
         (b'id,x\n1,"2\n', "no proper CSV"),
-        (b"", "lacks columns: 'id'"),
+        (b"", "no column 'id'"),
     ],
 )
 def test_files_that_are_no_table_are_refused(
@@ -111,10 +113,10 @@ def test_files_that_are_no_table_are_refused(
 ) -> None:
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(ExportError, match=message):
-        files.check_target("a.csv", "id", ["x"], create=True)
+        files.check_target("a.csv", "id", {"x": str}, create=True)
     assert (tmp_path / "a.csv").read_bytes() == content
 
 
 def test_only_csv_can_be_written(files: Connection) -> None:
     with pytest.raises(ExportError, match="Only CSV"):
-        files.check_target("a.parquet", "id", ["x"], create=True)
+        files.check_target("a.parquet", "id", {"x": str}, create=True)

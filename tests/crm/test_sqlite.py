@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -165,3 +166,17 @@ def test_times_stay_the_text_they_are(tmp_path: Path) -> None:
     written = str(dt.datetime(2025, 1, 2, 3, 4, 5))
     make(tmp_path / "crm.db", "at timestamp", [(written,)])
     assert read(tmp_path / "crm.db") == ({"at": "VARCHAR"}, [("2025-01-02 03:04:05",)])
+
+
+def test_what_a_writer_that_died_left_half_done_is_rolled_back(tmp_path: Path) -> None:
+    alive, dead = tmp_path / "alive.db", tmp_path / "dead.db"
+    make(alive, "a integer, b text", [(n, "x" * 500) for n in range(200)])
+    with closing(sqlite3.connect(alive, isolation_level=None)) as link:
+        link.execute("pragma cache_size = 1")  # so that half of it is in the file already
+        link.execute("begin immediate")
+        link.execute("update t set a = -1, b = 'y' || b")
+        for end in ("", "-journal"):
+            shutil.copy(f"{alive}{end}", f"{dead}{end}")
+        link.execute("rollback")
+    assert b"yxxx" in dead.read_bytes()
+    assert [row[0] for row in read(dead)[1]] == list(range(200))

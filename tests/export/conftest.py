@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,11 @@ import duckdb
 import pandas as pd
 import psycopg
 import pytest
+from crm.no_jobs import NoJobs
 
+from salesml import stopping
 from salesml.crm import Connection, connect
+from salesml.crm.records import Write
 from salesml.export import ExportResult, Ledger, Target, write_back
 
 DAY = dt.date(2025, 3, 1)
@@ -24,6 +27,7 @@ class Crm:
 
     def __init__(self, kind: str, place: str, folder: Path) -> None:
         self.kind, self.place = kind, place
+        self.folder = folder
         spec = {"type": kind, "dsn" if kind == "postgres" else "path": place}
         self.connection: Connection = connect("crm", spec)
         self.ledger = Ledger(folder / "ledger.sqlite")
@@ -37,25 +41,33 @@ class Crm:
         kinds = {"score": float, "band": str, "scored_on": str, "owner": str}
         self.connection.ensure_table(self.table, "id", kinds)
         if ids:
-            rows = [{"id": i, "owner": "佐藤"} for i in ids]
-            self.connection.upsert(self.table, "id", rows, create=True)
+            made = [Write(i, {"owner": "佐藤"}) for i in ids]
+            assert self.connection.write(self.table, "id", made, jobs=NoJobs()) == {}
 
     def edit(self, i: str, **values: object) -> None:
         """Somebody changes a record."""
-        self.connection.upsert(self.table, "id", [{"id": i, **values}], create=False)
+        seen = self.connection.fetch(self.table, "id", [i], list(values))[i]
+        edited = [Write(i, values, seen)]
+        assert self.connection.write(self.table, "id", edited, jobs=NoJobs()) == {}
 
     def show(self, *ids: str) -> list[tuple[float | None, object]]:
         """Score and band of the records that exist."""
         found = self.connection.fetch(self.table, "id", ids, ["score", "band"])
-        return [(_number(found[i]["score"]), found[i]["band"]) for i in ids if i in found]
+        shown = [found[i].fields for i in ids if i in found]
+        return [(_number(fields["score"]), fields["band"]) for fields in shown]
 
     def write(
         self, scores: Mapping[str, object], day: int = 0, band: object = "要注意", **options: Any
     ) -> ExportResult:
+        return self.write_rows(table(scores, day, band), day, **options)
+
+    def write_rows(
+        self, rows: pd.DataFrame | Iterator[pd.DataFrame], day: int = 0, **options: Any
+    ) -> ExportResult:
         target = options.pop("target", None) or self.target(options.pop("mode", "update"))
         return write_back(
             target,
-            table(scores, day, band),
+            rows,
             connection=self.connection,
             ledger=self.ledger,
             as_of=DAY + dt.timedelta(day),
@@ -63,6 +75,10 @@ class Crm:
             now=lambda: dt.datetime(2025, 3, 1, 17) + dt.timedelta(day),
             **options,
         )
+
+    def ledger_bytes(self) -> bytes:
+        """The content of the ledger."""
+        return Path(self.folder, "ledger.sqlite").read_bytes()
 
     def statuses(self, i: str) -> list[str]:
         return [attempt.status for attempt in self.ledger.history("crm", i)]
@@ -81,7 +97,8 @@ def table(scores: Mapping[str, object], day: int = 0, band: object = "要注意"
 
 def counts(result: ExportResult) -> dict[str, int]:
     """The counts that are not zero."""
-    names = ("written", "unchanged", "already", "kept", "older", "missing", "failed")
+    names = ("written", "unchanged", "already", "kept", "older", "missing")
+    names = (*names, "waiting", "dead", "carried")
     found = {name: getattr(result, name) for name in names}
     assert sum(found.values()) == result.total
     return {name: count for name, count in found.items() if count}
@@ -92,6 +109,14 @@ def _number(value: object) -> float | None:
 
 
 Open = Callable[[str], Crm]
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that would have been waited."""
+    waited: list[float] = []
+    monkeypatch.setattr(stopping, "pause", waited.append)
+    return waited
 
 
 @pytest.fixture

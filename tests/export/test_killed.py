@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,15 +19,15 @@ class Killed(BaseException):
 
 def die(crm: Crm, monkeypatch: pytest.MonkeyPatch, *, after: bool, **write: Any) -> None:
     """Run a write-back that dies right before or *after* the CRM committed."""
-    upsert = crm.connection.upsert
+    real = crm.connection.write
 
     def dying(*arguments: Any, **options: Any) -> None:
         if after:
-            upsert(*arguments, **options)
+            real(*arguments, **options)
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(crm.connection, "upsert", dying)
+        patch.setattr(crm.connection, "write", dying)
         with pytest.raises(Killed):
             crm.write(**write)
 
@@ -48,7 +49,7 @@ def test_killed_after_the_commit_other_values_follow(
     die(any_crm, monkeypatch, after=True, scores={"a": 2, "b": 2}, day=1)
     assert counts(any_crm.write({"a": 3, "b": 2}, day=2)) == {"written": 1, "already": 1}
     assert any_crm.show("a", "b") == [(3, "要注意"), (2, "要注意")]
-    assert any_crm.statuses("a") == ["acknowledged"] * 3
+    assert any_crm.statuses("a") == ["verified", "acknowledged", "verified"]
 
 
 def test_killed_after_the_commit_the_values_before_can_come_back(
@@ -69,7 +70,7 @@ def test_killed_after_the_commit_an_edit_is_still_kept(
     crm.edit("a", score=50)
     assert counts(crm.write({"a": 2}, day=1)) == {"kept": 1}
     assert crm.show("a") == [(50, "要注意")]
-    assert crm.statuses("a") == ["failed", "kept"]
+    assert crm.statuses("a") == ["superseded", "kept"]
 
 
 def test_killed_after_the_commit_an_older_date_does_not_overwrite(
@@ -77,7 +78,7 @@ def test_killed_after_the_commit_an_older_date_does_not_overwrite(
 ) -> None:
     crm.make("a")
     die(crm, monkeypatch, after=True, scores={"a": 3}, day=3)
-    assert counts(crm.write({"a": 2}, day=2)) == {"older": 1}
+    assert counts(crm.write({"a": 2}, day=2)) == {"older": 1, "already": 1}
     assert crm.show("a") == [(3, "要注意")]
     assert counts(crm.write({"a": 3}, day=4)) == {"unchanged": 1}
 
@@ -98,44 +99,45 @@ def test_killed_before_the_commit_it_is_written(
     die(any_crm, monkeypatch, after=False, scores={"a": 1})
     assert any_crm.show("a") == [(None, None)]
     assert counts(any_crm.write({"a": 2}, day=1)) == {"written": 1}
-    assert any_crm.statuses("a") == ["failed", "acknowledged"]
+    assert any_crm.statuses("a") == ["superseded", "verified"]
 
 
 def test_an_error_after_the_commit_writes_nothing_twice(
     any_crm: Crm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     any_crm.make("a", "b")
-    upsert, calls = any_crm.connection.upsert, []
+    write, calls = any_crm.connection.write, []
 
     def failing(*arguments: Any, **options: Any) -> None:
-        upsert(*arguments, **options)
+        write(*arguments, **options)
         calls.append(1)
         raise RuntimeError("the line went dead after the commit")
 
-    monkeypatch.setattr(any_crm.connection, "upsert", failing)
+    monkeypatch.setattr(any_crm.connection, "write", failing)
     assert counts(any_crm.write({"a": 1, "b": 2})) == {"written": 2}
     assert len(calls) == 1
     assert any_crm.statuses("b") == ["acknowledged"]
 
 
 SCRIPT = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 
 from export.conftest import Crm
 
 kind, place, folder = sys.argv[1:]
 crm = Crm(kind, place, Path(folder))
-upsert, calls = crm.connection.upsert, []
+write, calls = crm.connection.write, []
 
 def dying(*arguments, **options):
-    upsert(*arguments, **options)
+    refused = write(*arguments, **options)
     calls.append(1)
     if len(calls) == 2:
-        os._exit(9)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return refused
 
-crm.connection.upsert = dying
-crm.write({f"i{n}": n for n in range(6)}, day=1, batch=2)
+crm.connection.write, crm.connection.batch = dying, 2
+crm.write({f"i{n}": n for n in range(6)}, day=1)
 """
 
 
@@ -150,14 +152,14 @@ def test_a_process_that_really_dies(kind: str, open_crm: Open, tmp_path: Path) -
         check=False,
         capture_output=True,
     )
-    assert ended.returncode == 9, ended.stderr.decode()
+    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
     assert [crm.statuses(i) for i in ids] == [
         *[["acknowledged"]] * 2,
         *[["sent"]] * 2,
-        *[[]] * 2,
+        *[["planned"]] * 2,
     ]
     scores = {i: n for n, i in enumerate(ids)}
     assert counts(crm.write(scores, day=1)) == {"unchanged": 2, "already": 2, "written": 2}
-    assert [crm.statuses(i) for i in ids] == [["acknowledged"]] * 6
+    assert [crm.statuses(i)[0] for i in ids] == ["acknowledged"] * 4 + ["verified"] * 2
     assert crm.show(*ids) == [(n, "要注意") for n in range(6)]
     assert counts(crm.write({**scores, "i3": 30}, day=2)) == {"unchanged": 5, "written": 1}

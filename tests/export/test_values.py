@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from salesml.crm.base import Tolerance
 from salesml.errors import ExportError
-from salesml.export.values import digest, kind_of, plain, same
+from salesml.export.values import cut, digest, kind_of, plain, same
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,8 @@ from salesml.export.values import digest, kind_of, plain, same
         (pd.Timestamp("2025-01-02 03:04:05"), "2025-01-02 03:04:05"),
         (pd.Timestamp("2025-01-02 09:00", tz="Asia/Tokyo"), "2025-01-02 00:00:00"),
         (np.str_("東京"), "東京"),
+        ("a\ud83d", "a\ufffd"),
+        ("\ud83d\ude00", "😀"),
     ],
 )
 def test_plain_values(value: Any, expected: object) -> None:
@@ -107,6 +109,14 @@ def test_rounding_of_the_field_is_no_difference() -> None:
     assert not same(0.123456789, float(np.float32(0.123456789)))
 
 
+def test_a_check_box_that_knows_no_nothing() -> None:
+    box = Tolerance(blank=False)
+    assert same(None, False, box)
+    assert not same(None, True, box)
+    assert not same(True, False, box)
+    assert not same(None, False)
+
+
 numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers()
 
 
@@ -170,7 +180,41 @@ def test_hash_ignores_how_a_number_is_kept() -> None:
         ([None], str),
         ([dt.date(2025, 1, 1)], dt.date),
         ([pd.Timestamp("2025-01-01"), pd.NaT], dt.datetime),
+        ([Decimal("1.5"), 2.5, Decimal("NaN")], float),
     ],
 )
 def test_type_of_a_column(values: list[object], kind: type) -> None:
     assert kind_of(values) is kind
+
+
+@pytest.mark.parametrize(
+    ("value", "tolerance", "expected"),
+    [
+        ("abcdef", Tolerance(length=4), "abcd"),
+        ("abcd", Tolerance(length=4), "abcd"),
+        ("日本語日本語", Tolerance(length=4), "日本語日"),
+        ("a😀😀", Tolerance(length=4), "a😀"),  # an emoji takes two units
+        ("😀😀", Tolerance(length=4), "😀😀"),
+        ("ab c", Tolerance(length=3), "ab "),
+        ("ab c", Tolerance(length=3, trims=True), "ab"),
+        ("  a ", Tolerance(trims=True), "a"),
+        ("  a ", Tolerance(), "  a "),
+        (12345, Tolerance(length=2), 12345),
+        (None, Tolerance(length=2), None),
+    ],
+)
+def test_texts_are_cut_as_the_field_holds_them(
+    value: object, tolerance: Tolerance, expected: object
+) -> None:
+    assert cut(value, tolerance) == expected
+
+
+@given(st.text(max_size=12), st.integers(0, 8))
+def test_a_cut_text_fits_and_is_cut_no_shorter_than_it_must(text: str, most: int) -> None:
+    found = cut(text, Tolerance(length=most))
+    assert isinstance(found, str)
+    assert text.startswith(found)
+    units = len(found.encode("utf-16-le", "surrogatepass")) // 2
+    assert units <= most
+    assert found == text or units >= most - 1
+    assert cut(found, Tolerance(length=most)) == found

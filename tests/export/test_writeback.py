@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 from export.conftest import DAY, Crm, Open, counts, execute, table
+from salesml.crm.records import Fetched
 from salesml.errors import ExportError, SourceError
-from salesml.export import Ledger, Target, write_back
+from salesml.export import Target
 
 TEXTS = ["日本語\n二行目", 'it\'s "q", ;', "😀", "=1+1", "'=x", "＝式"]
 
@@ -33,7 +34,7 @@ def test_scores_arrive_and_a_second_run_touches_nothing(any_crm: Crm) -> None:
     assert counts(result) == {"written": 3}
     assert any_crm.show("a", "b", "c") == [(71.5, "要注意"), (30, "要注意"), (None, "要注意")]
     owner = any_crm.connection.fetch(any_crm.table, "id", ["a"], ["owner"])
-    assert owner == {"a": {"owner": "佐藤"}}
+    assert owner["a"].fields == {"owner": "佐藤"}
     before = snapshot(any_crm)
     assert counts(any_crm.write({"a": 71.5, "b": 30.0, "c": float("nan")})) == {"unchanged": 3}
     assert snapshot(any_crm) == before
@@ -45,9 +46,9 @@ def test_only_what_changed_is_written(any_crm: Crm) -> None:
     result = any_crm.write({"a": 1.0, "b": 3}, day=1)
     assert counts(result) == {"written": 1, "unchanged": 1}
     assert result.changes == [("b", "score", result.changes[0].old, 3)]
-    assert any_crm.statuses("a") == ["acknowledged"]
+    assert any_crm.statuses("a") == ["verified"]
     stamps = any_crm.connection.fetch(any_crm.table, "id", ["a", "b"], ["scored_on"])
-    assert [stamps[i]["scored_on"] for i in "ab"] == ["2025-03-01", "2025-03-02"]
+    assert [stamps[i].fields["scored_on"] for i in "ab"] == ["2025-03-01", "2025-03-02"]
 
 
 def test_texts_stay_unchanged_through_any_crm(any_crm: Crm) -> None:
@@ -100,7 +101,7 @@ def test_missing_records_fail_and_are_not_created(any_crm: Crm) -> None:
     assert counts(result) == {"written": 1, "missing": 1}
     assert any_crm.show("a", "x") == [(1, "要注意")]
     (attempt,) = any_crm.ledger.history("crm", "x")
-    assert (attempt.status, attempt.error) == ("failed", "no such record")
+    assert (attempt.status, attempt.error) == ("missing", "no such record")
 
 
 def test_upsert_creates_table_and_records(any_crm: Crm) -> None:
@@ -115,8 +116,7 @@ def test_upsert_creates_table_and_records(any_crm: Crm) -> None:
 
 def test_what_somebody_deleted_is_not_made_again(crm: Crm) -> None:
     crm.write({"a": 1, "b": 1}, mode="upsert")
-    with closing(sqlite3.connect(crm.place)) as db, db:
-        db.execute("delete from accounts where id = 'a'")
+    delete(crm, "a")
     changed = {"a": 2, "b": 2, "c": 2}
     assert counts(crm.write(changed, day=1, mode="upsert")) == {"written": 2, "missing": 1}
     assert crm.show("a") == []
@@ -156,7 +156,7 @@ def test_dry_run_touches_nothing_and_tells_all(any_crm: Crm) -> None:
     any_crm.make("a", "b", "c")
     any_crm.write({"a": 1, "b": 1})
     any_crm.edit("b", score=9)
-    before, ledger = snapshot(any_crm), any_crm.ledger.path.read_bytes()
+    before, ledger = snapshot(any_crm), any_crm.ledger_bytes()
     scores = {"a": 2, "b": 2, "c": 2, "x": 1}
     result = any_crm.write(scores, day=1, band="警戒", dry_run=True)
     assert counts(result) == {"written": 2, "kept": 1, "missing": 1}
@@ -173,7 +173,7 @@ def test_dry_run_touches_nothing_and_tells_all(any_crm: Crm) -> None:
         "crm: 4 records: 2 would be written, 1 kept as a person edited them, 1 missing in the CRM"
     )
     assert snapshot(any_crm) == before
-    assert any_crm.ledger.path.read_bytes() == ledger
+    assert any_crm.ledger_bytes() == ledger
     assert counts(any_crm.write(scores, day=1, band="警戒")) == counts(result)
 
 
@@ -203,7 +203,8 @@ def test_many_records_in_many_batches(crm: Crm) -> None:
     crm.make(*ids)
     heard: list[tuple[int, int]] = []
     progress = lambda done, total: heard.append((done, total))  # noqa: E731
-    result = crm.write(dict.fromkeys(ids, 1), batch=50, progress=progress)
+    crm.connection.batch = 50
+    result = crm.write(dict.fromkeys(ids, 1), progress=progress)
     assert counts(result) == {"written": 120}
     assert heard == [(50, 120), (100, 120), (120, 120), (120, 120)]
     assert len(result.changes) == 240
@@ -228,29 +229,19 @@ def test_one_poisoned_row_does_not_sink_the_batch(postgres_database: str, tmp_pa
         " scored_on date); insert into accounts values ('a'), ('b'), ('c')",
     )
     result = crm.write({"a": 1, "b": 500, "c": 3})
-    assert counts(result) == {"written": 2, "failed": 1}
+    assert counts(result) == {"written": 2, "dead": 1}
     assert crm.show("a", "b", "c") == [(1, "要注意"), (None, None), (3, "要注意")]
     assert "check constraint" in result.failures[0].error
     (attempt,) = crm.ledger.history("crm", "b")
-    assert (attempt.status, attempt.attempts) == ("failed", 2)
+    assert (attempt.status, attempt.attempts) == ("dead", 1)
     assert "check constraint" in (attempt.error or "")
-    assert any(line.startswith("  failed b: ") for line in result.lines())
+    assert any(line.startswith("  dead b: ") for line in result.lines())
     assert counts(crm.write({"a": 1, "b": 50, "c": 3})) == {"written": 1, "unchanged": 2}
 
 
 def test_an_edit_between_look_and_write_is_kept(crm: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
     crm.make("a", "b")
-    fetch = crm.connection.fetch
-    looks: list[int] = []
-
-    def looked(*arguments: Any) -> Any:
-        found = fetch(*arguments)
-        if not looks:
-            crm.edit("a", score=77)
-        looks.append(1)
-        return found
-
-    monkeypatch.setattr(crm.connection, "fetch", looked)
+    meanwhile(crm, monkeypatch, lambda: crm.edit("a", score=77))
     result = crm.write({"a": 1, "b": 1})
     assert counts(result) == {"written": 1, "kept": 1}
     assert crm.show("a", "b") == [(77, None), (1, "要注意")]
@@ -259,15 +250,17 @@ def test_an_edit_between_look_and_write_is_kept(crm: Crm, monkeypatch: pytest.Mo
 def test_a_record_deleted_between_look_and_write_is_missing(
     crm: Crm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    crm.make("a")
-    real = crm.connection.fetch
-    answers = iter([{"a": {"score": None, "band": None}, "b": {"score": None, "band": None}}])
-    monkeypatch.setattr(crm.connection, "fetch", lambda *a: next(answers, None) or real(*a))
-    assert counts(crm.write({"a": 1, "b": 1})) == {"written": 1, "missing": 1}
+    crm.make("a", "b")
+    meanwhile(crm, monkeypatch, lambda: delete(crm, "b"))
+    result = crm.write({"a": 1, "b": 1}, mode="upsert")
+    assert counts(result) == {"written": 1, "missing": 1}
+    assert crm.show("b") == []
+    assert crm.statuses("b") == ["missing"]
 
 
 def test_an_unreachable_crm_stops_the_run(crm: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
     crm.make("a", "b")
+    crm.connection.batch = 1
     calls = []
 
     def down(*_: Any, **__: Any) -> None:
@@ -275,42 +268,58 @@ def test_an_unreachable_crm_stops_the_run(crm: Crm, monkeypatch: pytest.MonkeyPa
         raise SourceError("The CRM does not answer.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(crm.connection, "upsert", down)
-        with pytest.raises(SourceError, match="does not answer"):
-            crm.write({"a": 1, "b": 1})
+        patch.setattr(crm.connection, "write", down)
+        result = crm.write({"a": 1, "b": 1})
+    assert counts(result) == {"waiting": 1, "carried": 1}
+    assert result.lines()[1] == "  stopped: The CRM does not answer."
     assert len(calls) == 1
-    assert crm.ledger.history("crm", "a")[0].error == "The CRM does not answer."
+    assert (crm.statuses("a"), crm.statuses("b")) == (["sent"], ["planned"])
     assert counts(crm.write({"a": 1, "b": 1})) == {"written": 2}
 
 
+# rows -----------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
-    ("ids", "message"),
-    [
-        (["a", "b", "a"], "External ids are not unique"),
-        ([5, "5"], "External ids are not unique"),
-        (["a", None], "Records without an external id"),
-    ],
+    ("ids", "dead"),
+    [(["a", "b", "a"], ["a"]), ([5, "5", "5", "b"], ["5"]), ([None, "b", "x\0"], ["", ""])],
 )
-def test_ids_that_cannot_be_used(ids: list[object], message: str, crm: Crm) -> None:
-    crm.make("a", "b")
-    before = snapshot(crm)
+def test_ids_that_cannot_be_used_are_dead_and_the_others_go_on(
+    ids: list[object], dead: list[str], crm: Crm
+) -> None:
+    crm.make("a", "b", "5")
     rows = pd.DataFrame({"external_id": ids, "score": 1, "band_ja": "x", "as_of": DAY})
-    with pytest.raises(ExportError, match=message):
-        _write(crm, rows)
-    assert snapshot(crm) == before
-    assert crm.statuses("a") == []
+    result = crm.write_rows(rows)
+    assert counts(result) == {"written": 1, "dead": len(ids) - 1}
+    assert [failure.external_id for failure in result.failures] == dead
+    assert all(failure.todo for failure in result.failures)
+    assert crm.show("b", "a", "5") == [(1, "x"), (None, None), (None, None)]
+    mended = pd.DataFrame({"external_id": ["a", "5", "b"], "score": 1, "band_ja": "x"})
+    assert counts(crm.write_rows(mended.assign(as_of=DAY))) == {"written": 2, "unchanged": 1}
+
+
+def test_an_id_that_comes_twice_in_different_tables(crm: Crm) -> None:
+    crm.make("a", "b", "c")
+    crm.write({"a": 1, "b": 1, "c": 1})
+    frames = iter([table({"a": 1, "b": 2}), table({"c": 2, "a": 1}), table({"b": 3})])
+    result = crm.write_rows(frames)
+    assert counts(result) == {"written": 1, "dead": 4}
+    assert crm.statuses("a") == ["verified", "dead"]
+    assert crm.show("a", "b", "c") == [(1, "要注意"), (1, "要注意"), (2, "要注意")]
+    assert counts(crm.write({"a": 1, "b": 2})) == {"written": 1, "unchanged": 1}
+    assert crm.ledger.counts("crm") == {"verified": 3}
 
 
 def test_ids_may_be_numbers(crm: Crm) -> None:
     crm.make("5", "6")
     rows = pd.DataFrame({"external_id": [5.0, 6.0], "score": 1, "band_ja": "x", "as_of": DAY})
-    assert _write(crm, rows).written == 2
+    assert crm.write_rows(rows).written == 2
 
 
 def test_missing_score_columns_are_named_together(crm: Crm) -> None:
     crm.make("a")
     with pytest.raises(ExportError, match=r"'score'.*'band_ja' Did you mean 'band_jp'") as error:
-        _write(crm, pd.DataFrame({"external_id": ["a"], "band_jp": ["x"], "as_of": DAY}))
+        crm.write_rows(pd.DataFrame({"external_id": ["a"], "band_jp": ["x"], "as_of": DAY}))
     assert "target crm" in str(error.value)
 
 
@@ -319,7 +328,7 @@ def test_lists_are_no_values(crm: Crm) -> None:
     rows = table({"a": 1})
     rows["band_ja"] = pd.Series([[1, 2]], dtype=object)
     with pytest.raises(ExportError, match="takes one value") as error:
-        _write(crm, rows)
+        crm.write_rows(rows)
     assert "column band_ja" in str(error.value)
 
 
@@ -346,13 +355,19 @@ def test_two_targets_of_one_table_do_not_mix(crm: Crm) -> None:
     assert crm.ledger.history("other", "a")[0].error == "owner is '佐藤'"
 
 
-def _write(crm: Crm, rows: pd.DataFrame) -> Any:
-    return write_back(
-        crm.target(),
-        rows,
-        connection=crm.connection,
-        ledger=Ledger(crm.ledger.path),
-        as_of=DAY,
-        run_id="run",
-        now=lambda: dt.datetime(2025, 3, 1),
-    )
+def meanwhile(crm: Crm, monkeypatch: pytest.MonkeyPatch, event: Callable[[], None]) -> None:
+    """Let *event* happen right after the write-back first looked at the CRM."""
+    fetch, due = crm.connection.fetch, [event]
+
+    def looked(*arguments: Any) -> Fetched:
+        found = fetch(*arguments)
+        while due:
+            due.pop()()
+        return found
+
+    monkeypatch.setattr(crm.connection, "fetch", looked)
+
+
+def delete(crm: Crm, i: str) -> None:
+    with closing(sqlite3.connect(crm.place)) as db, db:
+        db.execute("delete from accounts where id = ?", [i])

@@ -41,7 +41,7 @@ def full_page(folder: Path, **config: Any) -> Element:
             section([row(80, name="Deal")], task=task("win", "good"), beats_base_rate=False),
         ],
         reads=[read(not_null__account_id=2, own_check=1), replace(read("usage"), unchanged=True)],
-        exports=[ExportResult("crm_churn", written=4, unchanged=290, kept=5, failed=1)],
+        exports=[ExportResult("crm_churn", written=4, unchanged=290, kept=5, dead=1)],
         **config,
     )
 

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from salesml.config import Words
+from salesml.errors import SourceError
 from salesml.export import Edit, ExportResult, Failure
 from tests.report.page import Element
 from tests.report.runs import full_page, listed, page_of
@@ -128,7 +129,7 @@ def test_rare_outcomes_show_where_they_occur(tmp_path: Path) -> None:
     heads = [h.said("en") for h in part.one("thead").all("th")]
     assert heads == [
         *["Target", "Written", "Unchanged", "Already there", "Kept (edited by a person)"],
-        *["Newer value there", "Missing in the CRM", "Failed"],
+        *["Newer value there", "Missing in the CRM", "Refused"],
     ]
     counts = [[c.said("en").split()[-1] for c in r.all("td")] for r in part.one("tbody").all("tr")]
     assert counts == [list("1000000"), list("0040320")]
@@ -138,15 +139,62 @@ def test_names_the_records_to_look_at(tmp_path: Path) -> None:
     done = ExportResult(
         "crm",
         kept=1,
-        failed=30,
-        failures=[Failure(f"a{i}", "locked\nby somebody") for i in range(30)],
+        dead=30,
+        failures=[Failure(f"a{i}", "too long\nby far", "Shorten it.") for i in range(30)],
         edits=[Edit("b1", "score", 71, 64)],
     )
     cases = page_of(tmp_path, [], exports=[done]).one("details", css="cases")
     rows = [r.said("en") for r in cases.one("tbody").all("tr")]
     assert len(rows) == 21
-    assert rows[0] == "a0 crm Failed locked"
+    assert rows[0].startswith("a0 crm Refused too long To do: mend the value, or the rule")
     assert rows[-1] == "b1 crm Kept (edited by a person) score: 71"
+
+
+def test_what_the_limits_of_a_crm_left_for_later(tmp_path: Path) -> None:
+    done = ExportResult("crm", written=60, verified=50, carried=1_900, waiting=2)
+    page = page_of(tmp_path, [section()], exports=[done])
+    part = page.one("section", id="write-back")
+    heads = [h.said("en") for h in part.one("thead").all("th")]
+    assert heads[1:3] == ["Written", "Of these read back"]
+    assert heads[-3:] == ["To be repeated", "Carried over", "Refused"]
+    cells = [c.said("ja") for c in part.one("tbody").all("td")]
+    assert cells[-2] == "次回に繰り越し 1,900"
+    assert "1,900 rows are carried over to the next run" in page.one(css="notices").said("en")
+
+
+def test_a_system_that_was_down(tmp_path: Path) -> None:
+    error = SourceError("The system cannot be used: it answers 503.", fix="Check its status page.")
+    done = ExportResult("crm", total=3, carried=3, stopped=error)
+    page = page_of(tmp_path, [section()], exports=[done])
+    notices = page.one(css="notices")
+    assert "crm: could not be written to the end; the next run goes on" in notices.said("en")
+    assert "残りは次回の実行で書き込みます。（The system cannot" in notices.said("ja")
+    banner = page.one("section", id="write-back").one(css="banner").said("en")
+    assert banner.endswith("it answers 503. Check its status page.")
+    assert "carried over" not in notices.said("en"), "its limits are not the reason"
+
+
+def test_errors_of_systems_may_cite_names(tmp_path: Path) -> None:
+    done = ExportResult(
+        "crm", dead=1, failures=[Failure("a1", "山田 is too long", "Shorten it.")],
+        stopped=SourceError("山田 is in the way"),
+    )  # fmt: skip
+    page = page_of(tmp_path, [section()], exports=[done], report={"names": "hidden"})
+    for language in ("ja", "en"):
+        assert "山田" not in page.said(language)
+    assert "see the log of the run" in page.one("section", id="write-back").said("en")
+
+
+def test_fields_that_the_crm_drops_and_warnings(tmp_path: Path) -> None:
+    done = ExportResult("crm", dropped={"Score__c": 50}, warnings=["2 texts were cut: Why__c"])
+    page = page_of(tmp_path, [section()], exports=[done])
+    told = [each.said("en") for each in page.one("ul", css="told").all("li")]
+    assert told == [
+        "crm: the CRM does not keep what is written to “Score__c” (50 records looked at). "
+        "Check the name, the type and the rights of the field.",
+        "crm: 2 texts were cut: Why__c",
+    ]
+    assert "does not keep what is written to Score__c" in page.one(css="notices").said("en")
 
 
 def test_a_dry_run_says_so(tmp_path: Path) -> None:

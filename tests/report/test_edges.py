@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from salesml.config import Words
+from salesml.errors import SourceError
 from salesml.export import Edit, ExportResult, Failure
 from salesml.report.formats import clean
 from tests.report.runs import listed, page_of
@@ -76,7 +77,13 @@ def test_hostile_text_is_shown_as_text(tmp_path: Path, text: str) -> None:
     words = Words(ja=text, en=text)
     bad = section(rows, version=text, verdict=words, beats_base_rate=False, unseen={text: 1})
     done = ExportResult(
-        text, failed=1, failures=[Failure(text, text)], edits=[Edit(text, text, text, None)]
+        text,
+        dead=1,
+        failures=[Failure(text, text, text)],
+        edits=[Edit(text, text, text, None)],
+        warnings=[text],
+        dropped={text: 1},
+        stopped=SourceError(text),
     )
     page = page_of(tmp_path, [bad], reads=[read(text, **{f"not_null({text})": 1})], exports=[done])
     plain = page_of(tmp_path, [section([row(90, change=9, owner="x", segment="y")])])

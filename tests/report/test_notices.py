@@ -18,10 +18,10 @@ def test_nothing_to_note() -> None:
 
 def test_serious_things_first() -> None:
     weak = section([], beats_base_rate=False, verdict=Words(ja="弱い", en="Weak."))
-    exports = [ExportResult("crm", failed=2), ExportResult("csv", dry_run=True)]
+    exports = [ExportResult("crm", dead=2), ExportResult("csv", dry_run=True)]
     found = notices([weak], [read(known_at=2), read(known_at=2)], exports)
     assert [(n.words.en, n.part, n.serious) for n in found] == [
-        ("Rows that could not be written back to the CRM: 2 (crm).", "write-back", True),
+        ("Rows that the CRM refused: 2 (crm).", "write-back", True),
         ("Title of churn: Weak.", "task-churn", True),
         ("Dry run: nothing was written to the CRM.", "write-back", False),
         ("Title of churn: nobody to score on this date.", "task-churn", False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -9,7 +10,20 @@ import pandas as pd
 
 from salesml.actions.book import NO_ACTION
 
-__all__ = ["crm_tasks"]
+__all__ = ["TASK_TYPES", "crm_tasks"]
+
+TASK_TYPES: dict[str, type] = {
+    **dict.fromkeys(("external_id", "entity", "entity_id"), str),
+    "as_of": dt.date,
+    **dict.fromkeys(("action", "role", "channel"), str),
+    "minutes": int,
+    "due_on": dt.date,
+    **dict.fromkeys(("owner_id", "owner", "priority"), str),
+    "withdrawn": bool,
+    "value": int,
+    **dict.fromkeys(("subject_ja", "description_ja", "subject_en", "description_en"), str),
+}
+"""Columns of `crm_tasks` and the types of their values."""
 
 _USUAL = "medium"  # the priority of what no play asks for
 _WITHDRAWN = "low"  # that of what is not to be done any more

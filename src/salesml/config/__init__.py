@@ -19,7 +19,7 @@ from salesml.config.sources import (
     SourceConfig,
     SourcesConfig,
 )
-from salesml.config.tasks import ALL, Band, ExportConfig, TargetConfig, TaskConfig
+from salesml.config.tasks import ALL, Band, ExportConfig, Limits, TargetConfig, TaskConfig
 from salesml.config.values import Days, Words, days
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "ExportConfig",
     "Fairness",
     "JoinConfig",
+    "Limits",
     "PlayConfig",
     "Project",
     "ProjectConfig",

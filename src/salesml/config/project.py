@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -14,7 +14,7 @@ from pydantic import Field
 
 from salesml.config.actions import ActionsConfig, read_actions
 from salesml.config.sources import SourceConfig, SourcesConfig
-from salesml.config.tasks import ExportConfig, TargetConfig, TaskConfig
+from salesml.config.tasks import ExportConfig, Limits, TargetConfig, TaskConfig
 from salesml.config.values import Connections, Strict, TimeZone, Words
 from salesml.errors import ConfigError, suggest
 from salesml.yaml_file import Place, YamlFile, read_model
@@ -51,7 +51,10 @@ class ProjectConfig(Strict):
 
 @dataclass(frozen=True)
 class Project:
-    """A project folder, read and checked; ``scratch`` stands in for ``var/`` where given."""
+    """A project folder, read and checked; ``scratch`` stands in for ``var/`` where given.
+
+    ``connections`` and ``ledger`` hold secrets as references: they are looked up when used.
+    """
 
     name: str
     root: Path
@@ -62,6 +65,8 @@ class Project:
     targets: dict[str, TargetConfig]
     scratch: Path | None = None
     actions: ActionsConfig | None = None
+    ledger: str = ""
+    limits: dict[str, Limits] = field(default_factory=dict)
 
     @property
     def var(self) -> Path:
@@ -139,6 +144,8 @@ def load_project(name: str, root: Path | str = ".") -> Project:
         tasks=tasks,
         targets=export.targets,
         actions=actions,
+        ledger=export.ledger,
+        limits=export.limits,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from salesml.config.values import Connections, Days, Names, Sql, Strict
+from salesml.config.values import Connections, Days, Names, Sql, Strict, literal_secrets
 from salesml.errors import suggest
 from salesml.yaml_file import Place
 
@@ -132,7 +132,8 @@ class SourcesConfig(Strict):
     sources: dict[str, SourceConfig] = Field(min_length=1)
 
     def problems(self) -> Iterator[tuple[Place, str]]:
-        """What its parts say of each other that is not so, with the place of each."""
+        """Secrets, and what its parts say of each other that is not so, with the place of each."""
+        yield from literal_secrets(self.connections)
         for name, source in self.sources.items():
             if source.connection not in self.connections:
                 hint = suggest(source.connection, self.connections)

@@ -12,11 +12,12 @@ from salesml.config.contacts import Capacity, Value
 from salesml.config.fairness import Fairness
 from salesml.config.retrain import Retrain, RetrainConfig
 from salesml.config.sources import SourceConfig
-from salesml.config.values import Connections, Days, Every, Names, Strict, Words
+from salesml.config.values import Connections, Days, Every, Names, Strict, Words, literal_secrets
 from salesml.errors import suggest
+from salesml.secrets import problem_of
 from salesml.yaml_file import Place
 
-__all__ = ["ALL", "Band", "ExportConfig", "TargetConfig", "TaskConfig"]
+__all__ = ["ALL", "Band", "ExportConfig", "Limits", "TargetConfig", "TaskConfig"]
 
 ALL = "all"  # actions of every entity
 CALENDARS = ("year", "month", "week")
@@ -114,6 +115,18 @@ class TaskConfig(Strict):
         return self
 
 
+class Limits(Strict):
+    """How much of a system one day of write-backs may use, of a connection's entry in ``limits``.
+
+    ``share`` is of what the system itself has left when a write-back begins; ``calls`` and ``rows``
+    are caps of one's own on requests and records.
+    """
+
+    share: float = Field(default=0.5, gt=0, le=1)
+    calls: int | None = Field(default=None, ge=0)
+    rows: int | None = Field(default=None, ge=0)
+
+
 class TargetConfig(Strict):
     """One entry of ``export.yml``: which fields of which table get which values.
 
@@ -130,6 +143,14 @@ class TargetConfig(Strict):
     fields: dict[str, str] = Field(min_length=1)
     stamps: dict[str, str] = Field(default={})
 
+    def unknown(self, known: Mapping[str, Collection[str]]) -> Iterator[tuple[str, str]]:
+        """What it names that is not *known* by kind, with the kind: task, actions, connection."""
+        for kind, names in known.items():
+            value = getattr(self, kind)
+            if value is not None and value not in names:
+                hint = suggest(value, names) if names else " The project has no actions.yml."
+                yield kind, f"the unknown {_KINDS.get(kind, kind)} '{value}'.{hint}"
+
     @model_validator(mode="after")
     def _of_one(self) -> TargetConfig:
         if (self.task is None) == (self.actions is None):
@@ -138,23 +159,31 @@ class TargetConfig(Strict):
 
 
 class ExportConfig(Strict):
-    """``export.yml``."""
+    """``export.yml``.
+
+    ``ledger`` is where it lies: the path of an SQLite file, by default that of the project, or a
+    ``postgresql://`` address. ``limits`` are by connection.
+    """
 
     connections: Connections = Field(default={})
+    ledger: str = ""
+    limits: dict[str, Limits] = Field(default={})
     targets: dict[str, TargetConfig] = Field(default={})
 
     def problems(
         self, tasks: Collection[str], entities: Collection[str], connections: Collection[str]
     ) -> Iterator[tuple[Place, str]]:
-        """What targets name and is not there, with its place; *entities* are those with actions."""
+        """What is named and not there, with its place; *entities* are those with actions."""
+        yield from literal_secrets(self.connections)
+        problem = problem_of("ledger", self.ledger)
+        if problem is not None:
+            yield ("ledger",), problem
+        for name in self.limits:
+            if name not in connections:
+                hint = suggest(name, connections)
+                yield ("limits", name), f"there is no connection '{name}'.{hint}"
         acted_on = [*entities, ALL] if entities else []
+        known = {"task": tasks, "actions": acted_on, "connection": connections}
         for name, target in self.targets.items():
-            for kind, value, known in (
-                ("task", target.task, tasks),
-                ("actions", target.actions, acted_on),
-                ("connection", target.connection, connections),
-            ):
-                if value is not None and value not in known:
-                    text = f"target '{name}' names the unknown {_KINDS.get(kind, kind)} '{value}'."
-                    hint = suggest(value, known) if known else " The project has no actions.yml."
-                    yield ("targets", name, kind), text + hint
+            for kind, text in target.unknown(known):
+                yield ("targets", name, kind), f"target '{name}' names {text}"

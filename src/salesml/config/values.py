@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterator
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from salesml.errors import suggest
+from salesml.secrets import problem_of
+from salesml.yaml_file import Place
 
 __all__ = [
     "LONGEST",
@@ -22,6 +25,7 @@ __all__ = [
     "TimeZone",
     "Words",
     "days",
+    "literal_secrets",
 ]
 
 
@@ -66,17 +70,31 @@ def _plain_text(value: object) -> object:
     return str(value) if isinstance(value, (bool, int, float)) else value
 
 
+def _setting(value: object) -> object:
+    """A setting of a connection as text, whatever YAML takes it for; errors show what is none."""
+    return str(value) if isinstance(value, dt.date) else _plain_text(value)
+
+
 def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Connections = dict[str, dict[str, Annotated[str, BeforeValidator(_plain_text)]]]
+Connections = dict[str, dict[str, Annotated[str, BeforeValidator(_setting)]]]
 LONGEST = 36_500  # days; more is a slip of the pen, and dates end
 Days = Annotated[int, BeforeValidator(days), Field(gt=0, le=LONGEST)]
 Every = Annotated[str, BeforeValidator(_every)]
 Names = Annotated[list[str], BeforeValidator(_as_list)]
 Sql = Annotated[str, BeforeValidator(_sql)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
+
+
+def literal_secrets(connections: Connections) -> Iterator[tuple[Place, str]]:
+    """Secrets of *connections* that stand in the file themselves, with their places."""
+    for name, spec in connections.items():
+        for setting, text in spec.items():
+            problem = problem_of(setting, text)
+            if problem is not None:
+                yield ("connections", name, setting), problem
 
 
 class Strict(BaseModel):

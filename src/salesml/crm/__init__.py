@@ -10,6 +10,7 @@ from salesml.crm.files import Files
 from salesml.crm.postgres import Postgres
 from salesml.crm.sqlite import Sqlite
 from salesml.errors import ConfigError, suggest
+from salesml.secrets import resolved
 
 __all__ = ["ROW", "Connection", "connect"]
 
@@ -24,7 +25,8 @@ _CONNECTORS: dict[str, Callable[[str, Mapping[str, str]], Connection]] = {
 def connect(name: str, spec: Mapping[str, str]) -> Connection:
     """The connection *name* that *spec* describes, like ``{"type": "sqlite", "path": "crm.db"}``.
 
-    Nothing is opened yet. Raises ConfigError for an unknown type or setting.
+    Nothing is opened yet, but ``${NAME}`` and ``prefect:<block>`` are looked up. Raises ConfigError
+    for an unknown type or setting, and for a secret that is not there.
     """
     kind = spec.get("type", "")
     if kind not in _CONNECTORS:
@@ -34,4 +36,4 @@ def connect(name: str, spec: Mapping[str, str]) -> Connection:
             where=f"connection {name}",
             fix=f"Use one of {', '.join(_CONNECTORS)}.",
         )
-    return _CONNECTORS[kind](name, spec)
+    return _CONNECTORS[kind](name, resolved(name, spec))

@@ -3,59 +3,50 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import duckdb
 
-from salesml.errors import ConfigError, ExportError, SalesmlError, SourceError, suggest
+from salesml.crm.records import Allowance, Fetched, Jobs, Refusal, Tolerance, Write
+from salesml.errors import ConfigError, SalesmlError, SourceError, suggest
 
 __all__ = [
+    "DELETED",
     "ROW",
     "Connection",
-    "Fetched",
-    "Tolerance",
+    "Local",
     "literal",
     "only",
     "quote",
     "reading",
-    "require_columns",
     "require_file",
-    "require_fresh",
     "require_since",
-    "require_unique",
-    "tolerance",
 ]
 
 ROW = "_row"
 """Column of the 1-based number of a data row in its file."""
 
-Fetched = dict[str, dict[str, object]]
-"""Fields of records, by the text of their key."""
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """How far the number in a column may lie from the number that was written there."""
-
-    absolute: float = 0.0
-    relative: float = 1e-9
+DELETED = "_deleted"
+"""Column that is true for rows which the system has deleted, where it still shows these."""
 
 
 class Connection(Protocol):
     """One CRM, database or folder, read and written.
 
-    Connections hold nothing open between calls, so they need no closing and may be pickled.
+    Connections may be pickled; what they hold open they close when nobody refers to them any more.
     What cannot be read raises SourceError, and so does a system that cannot be reached; what
-    cannot be written raises ExportError.
+    cannot be written raises ExportError. Secrets stand in no error.
     """
 
     name: str
-    rows_per_call: int
-    """Fewest rows worth one ``upsert``, where each call has a high price of its own."""
+    batch: int
+    """How many records one ``write`` takes at best."""
+
+    @property
+    def calls(self) -> int:
+        """Requests made so far, where the system counts them; else 0."""
 
     def load(
         self,
@@ -67,6 +58,8 @@ class Connection(Protocol):
         since: tuple[str, str] | None,
     ) -> None:
         """Make the temporary table or view *into* in *con* with the raw rows of *table*.
+
+        Systems that still show deleted rows mark them in the column ``_deleted``.
 
         Parameters
         ----------
@@ -83,38 +76,68 @@ class Connection(Protocol):
     def exists(self, table: str) -> bool:
         """Whether there is such a table."""
 
-    def check_target(self, table: str, key: str, fields: Sequence[str], *, create: bool) -> None:
-        """Raise ExportError unless *fields* of *table* can be written by *key*.
+    def check_target(
+        self, table: str, key: str, fields: Mapping[str, type | None], *, create: bool
+    ) -> list[str]:
+        """Raise ExportError, naming all that is wrong, unless *fields* can be written by *key*.
 
-        With *create* the table may be missing, as ``ensure_table`` would make it.
+        Fields are there, of a kind that takes their values (bool, int, float, str, date, datetime;
+        None: unknown), and open to this user; the key is unique. With *create* the table may be
+        missing where ``ensure_table`` would make it. Returns warnings: what works, but is doubtful.
         """
 
     def ensure_table(self, table: str, key: str, fields: Mapping[str, type]) -> None:
-        """Create *table* unless it is there; fields are bool, int, float, str, date or datetime."""
+        """Create *table* unless it is there; fields are bool, int, float, str, date or datetime.
+
+        Systems whose tables people make do nothing.
+        """
 
     def tolerances(self, table: str, fields: Sequence[str]) -> dict[str, Tolerance]:
-        """How far each of *fields* rounds numbers; fields that keep them may be left out."""
+        """How *fields* change what is written to them; those that keep all may be left out."""
 
     def fetch(self, table: str, key: str, ids: Sequence[str], fields: Sequence[str]) -> Fetched:
-        """Present values of *fields* of the records *ids*; missing records are left out."""
+        """The records *ids* with present values of *fields*; those never there are left out."""
 
-    def upsert(
-        self,
-        table: str,
-        key: str,
-        rows: Sequence[Mapping[str, object]],
-        *,
-        create: bool,
-        seen: Fetched | None = None,
-    ) -> None:
-        """Write all *rows* or, raising ExportError, none of them.
+    def write(
+        self, table: str, key: str, writes: Sequence[Write], *, jobs: Jobs
+    ) -> dict[str, Refusal]:
+        """Write records; returns those that were not written, by id. The others are acknowledged.
 
-        Parameters
-        ----------
-        rows : key and fields of each record; columns left out stay as they are.
-        create : insert missing records; without it they are an error.
-        seen : what ``fetch`` returned; a record that differs by now is an error.
+        A record that is seen is changed, never made: it may have been deleted since. Only the
+        fields given are sent. What was changed since it was seen is refused where the system lets
+        us tell. Raises ExportError if nothing was written and nobody knows which record is at
+        fault, UnansweredError if nobody knows what was written, QuotaError and SourceError if
+        the system takes no more.
         """
+
+    def settle(self, job: str) -> None:
+        """Bring a *job* that a former run began to its end, so that none of it is on its way.
+
+        One that was never closed is aborted, one that works is awaited, one unknown is over.
+        """
+
+    def allowance(self) -> Allowance:
+        """What the system lets us do until its counters are reset."""
+
+    def cost(self, rows: int) -> int:
+        """About how many calls it takes to look *rows* records up and write them."""
+
+
+class Local:
+    """What connectors to databases and files have in common: no jobs, no limits."""
+
+    calls = 0
+
+    def settle(self, job: str) -> None:
+        """Nothing goes on without us."""
+
+    def allowance(self) -> Allowance:
+        """No limit."""
+        return Allowance()
+
+    def cost(self, rows: int) -> int:  # noqa: ARG002
+        """Nothing is counted."""
+        return 0
 
 
 def quote(name: str) -> str:
@@ -171,55 +194,3 @@ def require_since(since: tuple[str, str] | None, columns: Iterable[str], table: 
             received=f"columns {', '.join(known)}",
             fix="Correct `incremental` of the source.",
         )
-
-
-def require_columns(wanted: Iterable[str], known: Iterable[str], table: str) -> None:
-    """Raise ExportError, naming all of them, if *table* lacks some of *wanted*."""
-    known = list(known)
-    missing = [column for column in wanted if column not in known]
-    if missing:
-        listed = ", ".join(f"'{column}'{suggest(column, known)}" for column in missing)
-        raise ExportError(
-            f"The target table lacks columns: {listed}",
-            received=f"columns {', '.join(known)}",
-            where=f"table {table}",
-            fix="Add them to the table, or correct key, fields and stamps of the target.",
-        )
-
-
-def require_unique(repeated: Sequence[object], table: str, key: str) -> None:
-    """Raise ExportError if *repeated* names keys that more than one record has."""
-    if repeated:
-        raise ExportError(
-            f"'{key}' is no key: several records share one value.",
-            received=", ".join(map(str, repeated)),
-            where=f"table {table}",
-            fix="Name a unique column as key, or merge these records first.",
-        )
-
-
-def require_fresh(
-    present: Fetched, ids: Sequence[str], *, table: str, create: bool, seen: Fetched | None
-) -> None:
-    """Raise ExportError if records of *ids* are missing, or are not as *seen* any more."""
-    missing = [i for i in ids if i not in present]
-    if missing and not create:
-        raise ExportError("No such record.", received=", ".join(missing[:5]), where=table)
-    changed = [i for i in ids if seen is not None and present.get(i) != seen.get(i)]
-    if changed:
-        raise ExportError(
-            "Somebody changed the record while it was being written.",
-            received=", ".join(changed[:5]),
-            where=table,
-        )
-
-
-def tolerance(kind: str) -> Tolerance:
-    """How far a column of SQL type *kind*, as PostgreSQL and DuckDB write it, rounds numbers."""
-    kind = kind.lower()
-    if re.fullmatch(r"u?(tiny|small|big|huge)?int(eger)?", kind):
-        return Tolerance(absolute=0.5)
-    if kind in {"real", "float"}:
-        return Tolerance(relative=1e-7)
-    scale = re.fullmatch(r"(?:numeric|decimal)\(\d+, ?(-?\d+)\)", kind)
-    return Tolerance(absolute=0.5 * 10.0 ** -int(scale[1])) if scale else Tolerance()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 
 from salesml.crm.base import literal, only, quote, require_file, require_since
-from salesml.crm.database import Database
+from salesml.crm.database import Cursor, Database
 from salesml.errors import ExportError, SourceError
 
 __all__ = ["DuckDb"]
@@ -59,6 +59,18 @@ class DuckDb(Database):
             [table],
         )
         return dict(cursor.fetchall())
+
+    def closed(
+        self,
+        cursor: Cursor,
+        table: str,
+        key: str,  # noqa: ARG002
+        fields: Collection[str],  # noqa: ARG002
+        *,
+        create: bool,  # noqa: ARG002
+    ) -> list[str]:
+        cursor.execute("select 1 from duckdb_views() where view_name = $1", [table])
+        return ["it is a view"] if cursor.fetchone() else []
 
     def field(self, name: str, kind: str) -> str:
         numbers = re.match(r"DECIMAL|DOUBLE|FLOAT|BOOL|U?(TINY|SMALL|BIG)?INT", kind)

@@ -9,19 +9,10 @@ from pathlib import Path
 
 import duckdb
 
-from salesml.crm.base import (
-    ROW,
-    Fetched,
-    Tolerance,
-    literal,
-    only,
-    quote,
-    reading,
-    require_file,
-    require_fresh,
-    require_since,
-    require_unique,
-)
+from salesml.crm.base import ROW, Local, literal, only, quote, reading, require_file, require_since
+from salesml.crm.fitting import missing, repeated, require_fit
+from salesml.crm.records import Fetched, Jobs, Refusal, Tolerance, Write
+from salesml.crm.refusing import refusals, seen_fields
 from salesml.crm.spreadsheet import Sheet
 from salesml.crm.text import WHITESPACE, TextFile
 from salesml.errors import ExportError, SourceError
@@ -31,13 +22,13 @@ __all__ = ["Files"]
 _HASHED_BELOW = 100_000_000
 
 
-class Files:
+class Files(Local):
     """The folder at ``path``; a table is the name of a file in it.
 
     Text arrives as text, empty as null, with the column ``_row``: the number of the data row.
     """
 
-    rows_per_call = 20_000  # each call writes the whole file
+    batch = 20_000  # each call writes the whole file
 
     def __init__(self, name: str, spec: Mapping[str, str]) -> None:
         self.name, self.folder = name, Path(only(name, spec, "path"))
@@ -86,18 +77,24 @@ class Files:
     def exists(self, table: str) -> bool:
         return (self.folder / table).is_file()
 
-    def check_target(self, table: str, key: str, fields: Sequence[str], *, create: bool) -> None:
+    def check_target(
+        self, table: str, key: str, fields: Mapping[str, type | None], *, create: bool
+    ) -> list[str]:
+        """Text takes all types."""
         path = self.folder / table
         if path.suffix.lower() != ".csv":
             raise ExportError(
                 "Only CSV files can be written.", received=table, fix="Name a file *.csv."
             )
         if create and not path.exists():
-            return
+            return []
         require_file(path, "The target file", ExportError)
         sheet = Sheet.read(path)
-        sheet.require([key, *fields])
-        require_unique(sheet.repeated(key), table, key)
+        problems = missing([key, *fields], sheet.header)
+        if key in sheet.header:
+            problems += repeated(key, sheet.repeated(key))
+        require_fit(problems, table, sheet.header)
+        return []
 
     def ensure_table(self, table: str, key: str, fields: Mapping[str, type]) -> None:
         path = self.folder / table
@@ -112,22 +109,21 @@ class Files:
     def fetch(self, table: str, key: str, ids: Sequence[str], fields: Sequence[str]) -> Fetched:
         return Sheet.read(self._path(table)).fetch(key, ids, fields)
 
-    def upsert(
+    def write(
         self,
         table: str,
         key: str,
-        rows: Sequence[Mapping[str, object]],
+        writes: Sequence[Write],
         *,
-        create: bool,
-        seen: Fetched | None = None,
-    ) -> None:
+        jobs: Jobs,  # noqa: ARG002
+    ) -> dict[str, Refusal]:
+        """All at once, but for records that are not as they were seen."""
         sheet = Sheet.read(self._path(table))
-        ids = [str(row[key]) for row in rows]
-        read = next(iter(seen.values()), {}) if seen else {}
-        present = sheet.fetch(key, ids, list(read))
-        require_fresh(present, ids, table=table, create=create, seen=seen)
-        sheet.put(key, rows)
+        present = sheet.fetch(key, [w.id for w in writes], seen_fields(writes))
+        refused = refusals(writes, present)
+        sheet.put(key, [w for w in writes if w.id not in refused])
         sheet.write()
+        return refused
 
 
 def _is_parquet(path: Path) -> bool:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import duckdb
 import psycopg
-from psycopg import conninfo
+from psycopg import conninfo, errors
 
 from salesml.crm.base import literal, only, quote, reading, require_since
-from salesml.crm.database import Database
-from salesml.errors import ConfigError, ExportError, SourceError
+from salesml.crm.database import BusyError, Database
+from salesml.crm.declared import numeric, takes
+from salesml.errors import ConfigError, ExportError, SourceError, UnansweredError
 
 __all__ = ["Postgres"]
 
@@ -34,6 +35,20 @@ _SAME_IN_DUCKDB = {
     "boolean": "BOOLEAN",
     "date": "DATE",
 }
+# who waits for a lock this long is told so: somebody may have gone home with a transaction open
+_SESSION = "set local timezone = 'UTC'; set local datestyle = 'ISO'; set local lock_timeout = '10s'"
+_BUSY = (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure)
+_VERBS = ("read", "change", "add")
+# generated columns and views that join tables are nobody's to write
+_RIGHTS = """
+    select attname, has_column_privilege(attrelid, attnum, 'select'),
+        has_column_privilege(attrelid, attnum, 'update') and own,
+        has_column_privilege(attrelid, attnum, 'insert') and own
+    from pg_attribute,
+        lateral (select attgenerated = '' and attidentity <> 'a'
+            and pg_column_is_updatable(attrelid, attnum, true)) o (own)
+    where attrelid = $1 and attnum > 0 and not attisdropped
+"""
 _VISIBLE = """
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'v', 'm', 'f', 'p')
@@ -47,7 +62,7 @@ class Postgres(Database):
     of declared precision as decimals, other types that DuckDB lacks as text.
     """
 
-    locking = " for update"
+    locking = " for update skip locked"
 
     def __init__(self, name: str, spec: Mapping[str, str]) -> None:
         self.name = name
@@ -152,23 +167,44 @@ class Postgres(Database):
             return f"{quote(key)} = any($1::text[])", [list(ids)]
         return f"{quote(key)}::text = any($1::text[])", [list(ids)]
 
+    def fits(self, kind: str, wanted: type | None) -> bool:
+        return takes(kind, wanted) and not (wanted is bool and numeric(kind))
+
+    def closed(
+        self, cursor: Cursor, table: str, key: str, fields: Collection[str], *, create: bool
+    ) -> list[str]:
+        found = self._find(cursor, table)
+        cursor.execute(_RIGHTS, [found[0] if found else None])
+        rights = {name: dict(zip(_VERBS, flags, strict=True)) for name, *flags in cursor.fetchall()}
+        verbs = [verb for verb in _VERBS if create or verb != "add"]
+        needed = {key: [verb for verb in verbs if verb != "change"], **dict.fromkeys(fields, verbs)}
+        known = {c: wanted for c, wanted in needed.items() if c in rights}
+        lacking = {c: [v for v in wanted if not rights[c][v]] for c, wanted in known.items()}
+        return [f"this user may not {' or '.join(no)} '{c}'" for c, no in lacking.items() if no]
+
     @contextlib.contextmanager
     def session(self, *, write: bool) -> Iterator[Cursor]:
+        ending = False
         try:
-            with psycopg.connect(self._dsn) as link:
+            with contextlib.closing(psycopg.connect(self._dsn)) as link:
                 link.read_only = not write
                 with psycopg.RawCursor(link) as cursor:
-                    cursor.execute("set local timezone = 'UTC'; set local datestyle = 'ISO'")
+                    cursor.execute(_SESSION)
                     yield cursor
+                ending = write
+                link.commit()  # without it, closing rolls back
+        except _BUSY as error:
+            raise BusyError(f"The database refused: {self._hidden(error)}") from None
         except psycopg.OperationalError as error:
-            raise SourceError(
+            kind = UnansweredError if ending else SourceError
+            raise kind(
                 f"PostgreSQL cannot be used: {self._hidden(error)}",
                 where=self._address,
                 fix="Check the address, the rights of the user, and that the server runs.",
             ) from None
         except (psycopg.Error, UnicodeError) as error:
-            kind = ExportError if write else SourceError
-            raise kind(
+            refused = ExportError if write else SourceError
+            raise refused(
                 f"The database refused: {self._hidden(error)}", where=self._address
             ) from None
 

@@ -8,11 +8,11 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from salesml.crm.base import Fetched, require_columns
+from salesml.crm.records import Fetched, Seen, Write
 from salesml.errors import ExportError, SourceError
 
 __all__ = ["Sheet", "defuse", "restore"]
@@ -78,10 +78,6 @@ class Sheet:
                     fix="Correct the row, or delete the file so that it is written anew.",
                 )
 
-    def require(self, columns: Sequence[str]) -> None:
-        """Raise ExportError unless all *columns* are there."""
-        require_columns(columns, self.header, self.path.name)
-
     def repeated(self, key: str) -> list[str]:
         """Up to five keys that several rows share."""
         at = self.header.index(key)
@@ -92,23 +88,25 @@ class Sheet:
         """Text of *fields* (None where empty) of the rows *ids*."""
         wanted, at = set(ids), self.header.index(key)
         places = {field: self.header.index(field) for field in fields}
-        found = ((restore(row[at]), row) for row in self.rows)
-        return {
-            i: {field: restore(row[place]) or None for field, place in places.items()}
-            for i, row in found
-            if i in wanted
-        }
+        keyed = ((restore(row[at]), row) for row in self.rows)
+        found: Fetched = {}
+        for i, row in keyed:
+            if i in wanted:
+                barred = "several rows share this id" if i in found else ""
+                values = {field: restore(row[place]) or None for field, place in places.items()}
+                found[i] = Seen(values, barred=barred)
+        return found
 
-    def put(self, key: str, rows: Sequence[Mapping[str, object]]) -> None:
-        """Set the values of *rows*, each in the line of its *key*, added if there is none."""
+    def put(self, key: str, writes: Sequence[Write]) -> None:
+        """Set the fields of *writes*, each in the line of its *key*, added if there is none."""
         at = self.header.index(key)
         index = {restore(line[at]): line for line in self.rows}
-        for values in rows:
-            line = index.get(str(values[key]))
+        for write in writes:
+            line = index.get(write.id)
             if line is None:
-                line = index[str(values[key])] = [""] * len(self.header)
+                line = index[write.id] = [""] * len(self.header)
                 self.rows.append(line)
-            for field, value in values.items():
+            for field, value in {key: write.id, **write.fields}.items():
                 line[self.header.index(field)] = defuse(_text(value))
 
     def write(self) -> None:

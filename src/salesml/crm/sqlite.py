@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 import duckdb
 import pyarrow as pa
 
-from salesml.crm.base import Tolerance, only, quote, reading, require_file, require_since
-from salesml.crm.database import Database
+from salesml.crm.base import only, quote, reading, require_file, require_since
+from salesml.crm.database import Cursor, Database, Fields
+from salesml.crm.declared import NAMES, takes
+from salesml.crm.records import Tolerance
 from salesml.errors import ExportError, SourceError
 
 __all__ = ["Sqlite"]
@@ -80,6 +82,34 @@ class Sqlite(Database):
         """None: SQLite keeps numbers as they are, whatever a column is declared as."""
         return {}
 
+    def closed(
+        self,
+        cursor: Cursor,
+        table: str,
+        key: str,  # noqa: ARG002
+        fields: Collection[str],
+        *,
+        create: bool,  # noqa: ARG002
+    ) -> list[str]:
+        if _is_plain_view(cursor, table):
+            return ["it is a view"]
+        cursor.execute("select name from pragma_table_xinfo(?) where hidden in (2, 3)", [table])
+        return [f"'{name}' is computed" for (name,) in cursor.fetchall() if name in fields]
+
+    def unfit(self, cursor: Cursor, table: str, fields: Fields) -> list[str]:
+        """Only strict tables refuse values for their type; they keep no fractions as integers."""
+        cursor.execute("select strict from pragma_table_list where name = ?", [table])
+        if not any(row[0] for row in cursor.fetchall()):
+            return []
+        return [*super().unfit(cursor, table, fields), *super().doubts(fields)]
+
+    def doubts(self, fields: Fields) -> list[str]:
+        return [
+            f"'{f}' is declared {kind}, but will hold {NAMES[wanted]}"
+            for f, (kind, wanted) in fields.items()
+            if wanted and not takes(kind, wanted)
+        ]
+
     def matches(self, key: str, kind: str, ids: Sequence[str]) -> tuple[str, Sequence[object]]:
         marks = ", ".join("?" * len(ids))
         return f"{_comparable(key, kind)} in ({marks})", ids
@@ -90,14 +120,18 @@ class Sqlite(Database):
     @contextlib.contextmanager
     def session(self, *, write: bool) -> Iterator[sqlite3.Cursor]:
         require_file(self.path, "The database")
-        mode = "rw" if write else "ro"
+        # what a writer that died left half done is rolled back by the next one that may write
+        mode = "rw" if write or self._journal.exists() else "ro"
         try:
             uri = f"{self.path.resolve().as_uri()}?mode={mode}"
             link = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
             with contextlib.closing(link):
                 link.execute("begin immediate" if write else "begin")
-                yield link.cursor()
-                link.execute("commit")  # without it, closing rolls back
+                try:
+                    yield link.cursor()
+                    link.execute("commit")
+                finally:  # an error that is still at hand keeps cursor, link and lock alive
+                    link.rollback()
         except (sqlite3.OperationalError, sqlite3.NotSupportedError) as error:
             raise self._unreachable(error) from error
         except (sqlite3.Error, UnicodeError, OverflowError) as error:
@@ -106,12 +140,26 @@ class Sqlite(Database):
             kind = ExportError if write else SourceError
             raise kind(f"The database refused: {error}", where=str(self.path)) from error
 
+    @property
+    def _journal(self) -> Path:
+        return self.path.with_name(f"{self.path.name}-journal")
+
     def _unreachable(self, error: Exception) -> SourceError:
         return SourceError(
             f"SQLite cannot use the database: {error}",
             where=str(self.path),
             fix="Check that it is an SQLite file, its permissions, and who else is writing to it.",
         )
+
+
+def _is_plain_view(cursor: Cursor, table: str) -> bool:
+    """Whether *table* is a view without triggers that would write for it."""
+    cursor.execute(
+        "select 1 from sqlite_schema where type = 'view' and name = ?1 and ?1 not in"
+        " (select tbl_name from sqlite_schema where type = 'trigger')",
+        [table],
+    )
+    return bool(cursor.fetchone())
 
 
 def _affinity(kind: str) -> str:

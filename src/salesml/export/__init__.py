@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from salesml.export.ledger import Attempt, Ledger, Record
-from salesml.export.result import Change, Edit, ExportResult, Failure
+from salesml.export.ledger import Ledger
+from salesml.export.ledger_rows import Attempt, Record
+from salesml.export.result import Change, Edit, ExportResult, Failure, todo_of
 from salesml.export.target import Target
 from salesml.export.writeback import write_back
 
@@ -16,5 +17,6 @@ __all__ = [
     "Ledger",
     "Record",
     "Target",
+    "todo_of",
     "write_back",
 ]

@@ -13,10 +13,10 @@ from typing import Any
 
 import pandas as pd
 
-from salesml.crm.base import Tolerance
+from salesml.crm.records import Tolerance
 from salesml.errors import ExportError
 
-__all__ = ["Payload", "digest", "empty", "kind_of", "plain", "same"]
+__all__ = ["Payload", "cut", "digest", "empty", "kind_of", "plain", "same"]
 
 Payload = dict[str, Any]
 """Fields of one record, each None, bool, int, float or str; as JSON in the ledger."""
@@ -32,6 +32,8 @@ def plain(value: Any) -> Any:
     Missing values of all kinds become None, dates ISO text, aware times naive UTC. Raises
     ExportError for lists and other things that are no single value.
     """
+    if type(value) is str:
+        return _whole_characters(value)
     if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
         value = value.item()
     if value is None or value is pd.NA or value is pd.NaT:
@@ -43,12 +45,40 @@ def plain(value: Any) -> Any:
     if isinstance(value, dt.date | Decimal):
         return str(value)
     if isinstance(value, str | bool | int | float):
-        return str(value) if isinstance(value, str) else value
+        return _whole_characters(str(value)) if isinstance(value, str) else value
     raise ExportError(
         "A field takes one value, not several.",
         received=f"{type(value).__name__} {value!r}"[:120],
         fix="Choose a column of text or numbers.",
     )
+
+
+def _whole_characters(text: str) -> str:
+    """*text* without halves of characters, which no system takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def cut(value: object, tolerance: Tolerance) -> object:
+    """*value* as a field of this *tolerance* can hold it: trimmed, and not too long a text."""
+    if not isinstance(value, str):
+        return value
+    most = tolerance.length
+    if most is not None and 2 * len(value) > most:
+        value = _first_units(value, most)
+    return value.strip() if tolerance.trims else value
+
+
+def _first_units(text: str, most: int) -> str:
+    """The first *most* UTF-16 units of *text*, without half a character at its end."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    if len(units) <= 2 * most:
+        return text
+    half = 0xD8 <= units[2 * most - 1] <= 0xDB  # the high half of a pair is the last unit left
+    return units[: 2 * (most - half)].decode("utf-16-le", "surrogatepass")
 
 
 def empty(value: object) -> bool:
@@ -63,9 +93,9 @@ def same(ours: object, theirs: object, tolerance: Tolerance = _EXACT) -> bool:
     midnight, nothing as empty text. Two texts are the same only letter by letter.
     """
     if empty(ours) or empty(theirs):
-        return empty(ours) and empty(theirs)
+        return empty(ours) and (empty(theirs) or theirs == tolerance.blank)
     if isinstance(ours, str) and isinstance(theirs, str):
-        return ours == theirs or _same_moment(ours, theirs)
+        return ours == theirs or _same_moment(ours, theirs, tolerance)
     x, y = _number(ours), _number(theirs)
     if x is None or y is None:
         return _word(ours) == _word(theirs)
@@ -90,6 +120,8 @@ def kind_of(values: Iterable[Any]) -> type:
 
 def _kind(value: Any) -> type:
     simple = plain(value)
+    if isinstance(value, Decimal) and simple is not None:
+        return float
     times = (kind for kind in (dt.datetime, dt.date) if isinstance(value, kind))
     return next(times, type(simple)) if simple is not None else type(None)
 
@@ -122,7 +154,7 @@ def _word(value: object) -> str:
     return text.lower() if text in {"True", "False"} else text
 
 
-def _same_moment(ours: str, theirs: str) -> bool:
+def _same_moment(ours: str, theirs: str, tolerance: Tolerance) -> bool:
     """Whether two ISO texts mean one time; a field for dates drops the time of day."""
     if not (ours[:1].isdigit() and theirs[:1].isdigit() and "-" in ours and "-" in theirs):
         return False
@@ -130,7 +162,9 @@ def _same_moment(ours: str, theirs: str) -> bool:
         x, y = (_naive(dt.datetime.fromisoformat(text)) for text in (ours, theirs))
     except ValueError:
         return False
-    return x.date() == y.date() if len(theirs) == _DAY else x == y
+    if len(theirs) == _DAY:
+        return x.date() == y.date()
+    return abs((x - y).total_seconds()) <= tolerance.absolute
 
 
 def _canonical(value: object) -> object:

@@ -3,304 +3,168 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 
 import pandas as pd
 
+from salesml import stopping
+from salesml.config import Limits
 from salesml.crm import Connection
-from salesml.crm.base import Fetched
-from salesml.errors import SourceError
-from salesml.export.decide import Decision, Outcome, Row, Rules
+from salesml.errors import ExportError, SourceError, StoppedError
+from salesml.export.decide import Rules
 from salesml.export.ledger import Ledger
-from salesml.export.result import LISTED, Change, ExportResult, Failure
-from salesml.export.rows import rows_of, types_of
+from salesml.export.quota import plan_calls
+from salesml.export.result import ExportResult
+from salesml.export.rows import Rows
 from salesml.export.target import Target
+from salesml.export.writeback_check import Checker
+from salesml.export.writeback_night import Night
+from salesml.export.writeback_plan import Planner
+from salesml.export.writeback_send import Sender
 
 __all__ = ["write_back"]
-
-_LOOKED_UP = 5_000
-_LEDGER_ONLY = {Outcome.UNCHANGED, Outcome.OLDER}
-_COUNTERS = {
-    Outcome.UNCHANGED: "unchanged",
-    Outcome.OLDER: "older",
-    Outcome.ALREADY: "already",
-    Outcome.KEPT: "kept",
-    Outcome.MISSING: "missing",
-    Outcome.WRITE: "written",
-}
-_NO_RECORD = "no such record"
-_NO_ANSWER = "no answer came, and the CRM did not take it"
 
 
 def write_back(
     target: Target,
-    rows: pd.DataFrame,
+    rows: pd.DataFrame | Iterable[pd.DataFrame],
     *,
     connection: Connection,
     ledger: Ledger,
     as_of: dt.date,
     run_id: str,
     now: Callable[[], dt.datetime],
+    limits: Limits | None = None,
+    types: Mapping[str, type] | None = None,
     dry_run: bool = False,
-    batch: int = 500,
     progress: Callable[[int, int], None] | None = None,
 ) -> ExportResult:
     """Write *rows* to *target*: each record that changed, unless a person edited it.
 
     Parameters
     ----------
-    rows : column ``external_id`` (unique) and the columns that *target* names; a row a record.
+    rows : column ``external_id``, the columns that *target* names, and where not all can go in one
+        night ``_priority`` (the highest goes first); a row a record. Tables are read one by one.
     as_of : date the values are made for; a record with a later one is left alone.
     now : naive UTC time, asked for whenever the ledger is written.
+    limits : our own, beside those of the system.
+    types : types of columns, where they are known better than by the first table.
     dry_run : only say what would change; neither the CRM nor the ledger is touched.
-    batch : records in one transaction; a batch that fails is repeated record by record.
     progress : called with the number of records done, and of all.
 
-    Raises ExportError, before anything is written, if *rows* or the table do not fit, and
-    SourceError if the CRM cannot be reached; a later call goes on where this one stopped.
+    What earlier nights planned and could not write is written too. A system that is down or takes
+    no more ends it early: ``stopped`` of the result says so, and a later call goes on.
+
+    Raises ExportError, before anything is written, if *rows* or the table do not fit, LockedError
+    while another run writes, and StoppedError once what was in hand is finished. Where something
+    was done before, because the ledger broke on the way say, ``result`` of the error tells what.
     """
-    wanted = rows_of(rows, target)
-    connection.check_target(target.table, target.key, list(target.columns), create=target.creates)
-    found = exists = connection.exists(target.table)
-    if not exists and not dry_run:
-        connection.ensure_table(target.table, target.key, types_of(rows, target))
-        exists = True
-    writer = _Writer(
+    night = Night(
         target=target,
         connection=connection,
         ledger=ledger,
-        stamp=_Stamp(as_of, run_id, now),
-        rules=Rules(
-            target.fields,
-            target.creates,
-            as_of,
-            connection.tolerances(target.table, list(target.fields)) if exists else {},
-            ledger.newest(target.name),
-            not found,
-        ),
-        result=ExportResult(target.name, len(wanted), dry_run),
-        exists=exists,
+        as_of=as_of,
+        run_id=run_id,
+        now=now,
+        progress=progress or _silent,
+        result=ExportResult(target.name, dry_run=dry_run),
+        rules=Rules(target.fields, target.creates),
     )
-    tell = progress or _silent
-    for part in _parts(writer.to_look_at(wanted), max(batch, connection.rows_per_call)):
-        writer.write(part)
-        tell(writer.done, len(wanted))
-    tell(writer.done, len(wanted))
-    return writer.result
+    with ledger.writing(run_id), ledger.rehearsing() if dry_run else nullcontext():
+        _write(night, Rows(rows, target), types, limits or Limits())
+    return night.result
 
 
 def _silent(done: int, total: int) -> None:
     """Nobody wants to know."""
 
 
-@dataclass(frozen=True)
-class _Stamp:
-    """What the ledger notes of each step."""
-
-    as_of: dt.date
-    run_id: str
-    now: Callable[[], dt.datetime]
-
-
-@dataclass
-class _Writer:
-    """One write-back on its way; ``result`` counts as it goes."""
-
-    target: Target
-    connection: Connection
-    ledger: Ledger
-    stamp: _Stamp
-    rules: Rules
-    result: ExportResult
-    exists: bool
-
-    @property
-    def done(self) -> int:
-        r = self.result
-        return r.written + r.unchanged + r.already + r.kept + r.older + r.missing + r.failed
-
-    # what the ledger settles ------------------------------------------------------------------
-
-    def to_look_at(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """The rows that the ledger cannot settle; the others are counted."""
-        for part in _parts(rows, _LOOKED_UP):
-            later = []
-            for row in self._looked_up(part):
-                outcome = self.rules.from_ledger(row)
-                if outcome is None:
-                    yield row
-                else:
-                    self._count([Decision(row, outcome, None)])
-                    later += [row] * (outcome is Outcome.UNCHANGED)
-            self._confirm(later)
-
-    def _looked_up(self, rows: Sequence[Row]) -> list[Row]:
-        ids = [row.external_id for row in rows]
-        records = self.ledger.records(self.target.name, ids)
-        attempts = self.ledger.unresolved(self.target.name, ids)
-        return [
-            replace(row, record=records.get(i), unresolved=attempts.get(i))
-            for i, row in zip(ids, rows, strict=True)
-        ]
-
-    def _confirm(self, rows: Iterable[Row]) -> None:
-        """Unchanged values are right as of this date too; older ones may not replace them."""
-        older = [r.external_id for r in rows if r.record and r.record.as_of < self.stamp.as_of]
-        if not self.result.dry_run:
-            self.ledger.confirm(
-                self.target.name,
-                older,
-                as_of=self.stamp.as_of,
-                run_id=self.stamp.run_id,
-                at=self.stamp.now(),
-            )
-
-    # what the CRM settles ---------------------------------------------------------------------
-
-    def write(self, rows: Sequence[Row]) -> None:
-        """Settle *rows* as one batch."""
-        decisions = self._decide(rows)
-        writes = [d for d in decisions if d.outcome is Outcome.WRITE]
-        if self.result.dry_run:
-            self._count(decisions)
-            return
-        self._resolve(decisions)
-        attempts = self._plan([d for d in decisions if d.outcome not in _LEDGER_ONLY])
-        self._end([d for d in decisions if d.outcome is not Outcome.WRITE], attempts)
-        if writes:
-            self._send(writes, attempts)
-
-    def _decide(self, rows: Sequence[Row]) -> list[Decision]:
-        ids = [row.external_id for row in rows]
-        table, key = self.target.table, self.target.key
-        found: Fetched = {}
-        if self.exists:
-            found = self.connection.fetch(table, key, ids, list(self.target.fields))
-        return [self.rules.from_crm(row, found.get(row.external_id)) for row in rows]
-
-    def _resolve(self, decisions: Sequence[Decision]) -> None:
-        """Close attempts that had no answer, now that the CRM says what became of them."""
-        open_ = [(d, d.row.unresolved) for d in decisions if d.row.unresolved]
-        lost = (a for d, a in open_ if not d.adopted and a.status == "sent")
-        self.ledger.acknowledge([a.attempt_id for d, a in open_ if d.adopted], self.stamp.now())
-        self.ledger.finish({a.attempt_id: ("failed", _NO_ANSWER) for a in lost}, self.stamp.now())
-        self._confirm(d.row for d in decisions if d.outcome is Outcome.UNCHANGED)
-
-    def _plan(self, decisions: Sequence[Decision]) -> dict[str, int]:
-        return self.ledger.plan(
-            self.target.name,
-            {d.row.external_id: d.row.payload for d in decisions},
-            {d.row.external_id: d.row.hash for d in decisions},
-            as_of=self.stamp.as_of,
-            run_id=self.stamp.run_id,
-            at=self.stamp.now(),
-        )
-
-    def _end(self, decisions: Sequence[Decision], attempts: Mapping[str, int]) -> None:
-        """Close the attempts of *decisions* that need no writing, and count these."""
-        already = [d for d in decisions if d.outcome is Outcome.ALREADY]
-        self.ledger.acknowledge([attempts[d.row.external_id] for d in already], self.stamp.now())
-        ends = {
-            attempts[d.row.external_id]: ("kept", _edits(d)) if d.edits else ("failed", _NO_RECORD)
-            for d in decisions
-            if d.outcome in {Outcome.KEPT, Outcome.MISSING}
-        }
-        self.ledger.finish(ends, self.stamp.now())
-        self._count(decisions)
-
-    # writing ----------------------------------------------------------------------------------
-
-    def _send(self, decisions: Sequence[Decision], attempts: Mapping[str, int]) -> None:
-        numbers = [attempts[d.row.external_id] for d in decisions]
-        error = self._try(decisions, numbers)
-        if error is None:
-            self._count(decisions)
-        elif isinstance(error, SourceError):
-            self._fail(decisions, numbers, error)
-            raise error
-        else:
-            for decision, number in zip(decisions, numbers, strict=True):
-                self._alone(decision, number)
-
-    def _try(self, decisions: Sequence[Decision], attempts: Sequence[int]) -> Exception | None:
-        """Write *decisions* in one transaction; gives back what the CRM raised."""
-        key = self.target.key
-        self.ledger.send(attempts, self.stamp.now())
-        try:
-            self.connection.upsert(
-                self.target.table,
-                key,
-                [{key: d.row.external_id, **d.row.payload} for d in decisions],
-                create=self.target.creates,
-                seen={
-                    d.row.external_id: dict(d.current) for d in decisions if d.current is not None
-                },
-            )
-        except Exception as error:  # any driver's: the record must end in the ledger all the same
-            return error
-        self.ledger.acknowledge(attempts, self.stamp.now())
-        return None
-
-    def _alone(self, decision: Decision, attempt: int) -> None:
-        """Write one record of a batch that failed, after another look at it."""
-        (again,) = self._decide([replace(decision.row, unresolved=None)])
-        number = {decision.row.external_id: attempt}
-        if again.outcome is Outcome.ALREADY:  # the batch failed after it had been taken
-            self.ledger.acknowledge([attempt], self.stamp.now())
-            self._count([decision])
-        elif again.outcome is not Outcome.WRITE:
-            self._end([again], number)
-        elif error := self._try([again], [attempt]):
-            self._fail([again], [attempt], error)
-            if isinstance(error, SourceError):
-                raise error
-        else:
-            self._count([again])
-
-    def _fail(
-        self, decisions: Sequence[Decision], attempts: Sequence[int], error: Exception
-    ) -> None:
-        text = str(error) or type(error).__name__
-        self.ledger.finish(dict.fromkeys(attempts, ("failed", text)), self.stamp.now())
-        self.result.failed += len(decisions)
-        failures = [Failure(d.row.external_id, text) for d in decisions]
-        _list(self.result.failures, failures)
-
-    # counting ---------------------------------------------------------------------------------
-
-    def _count(self, decisions: Iterable[Decision]) -> None:
-        for decision in decisions:
-            counter = _COUNTERS[decision.outcome]
-            if decision.outcome is Outcome.UNCHANGED and decision.adopted:
-                counter = "already"
-            setattr(self.result, counter, getattr(self.result, counter) + 1)
-            _list(self.result.edits, decision.edits)
-            if decision.outcome is Outcome.WRITE:
-                _list(self.result.changes, self._changes(decision))
-
-    def _changes(self, decision: Decision) -> list[Change]:
-        row, current = decision.row, decision.current or {}
-        return [
-            Change(row.external_id, f, current.get(f), row.payload[f])
-            for f in self.rules.differing(row.payload, decision.current)
-        ]
+def _write(night: Night, rows: Rows, types: Mapping[str, type] | None, limits: Limits) -> None:
+    try:
+        kinds = rows.types(types)
+        ready = _unless_down(night, lambda: _prepare(night, kinds))
+        _plan(night, rows)
+        if ready:
+            _unless_down(night, lambda: _send(night, limits))
+        _finish(night)
+    except (StoppedError, ExportError) as error:
+        with suppress(ExportError):  # it may be the ledger that cannot be used any more
+            _finish(night)
+            night.result.total = night.result.done + night.result.carried + night.result.waiting
+        error.result = night.result
+        raise
 
 
-T = TypeVar("T")
+def _unless_down(night: Night, step: Callable[[], None]) -> bool:
+    """Take a step; False, and told in the result, where the system does not play along."""
+    try:
+        step()
+    except SourceError as error:
+        night.result.stopped = error
+    return night.result.stopped is None
 
 
-def _list(listed: list[T], more: Sequence[T]) -> None:
-    listed.extend(more[: max(0, LISTED - len(listed))])
+def _prepare(night: Night, types: Mapping[str, type | None]) -> None:
+    """See that the target can be written, and that nothing is on its way to it any more."""
+    target, connection = night.target, night.connection
+    night.result.warnings += connection.check_target(
+        target.table, target.key, types, create=target.creates
+    )
+    found = night.exists = connection.exists(target.table)
+    if not found and not night.result.dry_run:
+        known = {name: kind or str for name, kind in types.items()}
+        connection.ensure_table(target.table, target.key, known)
+        night.exists = True
+    fields = list(target.columns)
+    tolerances = connection.tolerances(target.table, fields) if night.exists else {}
+    night.rules = replace(night.rules, tolerances=tolerances, empty=not found)
+    if not night.result.dry_run:
+        night.settle_jobs()
 
 
-def _edits(decision: Decision) -> str:
-    return "; ".join(f"{edit.field} is {edit.theirs!r}" for edit in decision.edits)
+def _plan(night: Night, rows: Rows) -> None:
+    planner = Planner(night)
+    for part in rows.parts(night.rules.tolerances):
+        stopping.require_going()
+        planner.plan(part)
+    for name, count in (+rows.cuts).items():
+        night.result.warnings.append(f"{count:,} texts were too long for '{name}' and were cut.")
+    night.result.total = night.result.done + sum(night.ledger.still_open(night.name).values())
 
 
-def _parts(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
-    rows = iter(rows)
-    while part := list(islice(rows, size)):
-        yield part
+def _send(night: Night, limits: Limits) -> None:
+    queue = night.ledger.queue(night.name)
+    most = _affordable(night, len(queue), limits)
+    sender = Sender(night)
+    sender.send(queue[:most])
+    if not night.result.dry_run:
+        Checker(night, sender).check()
+    night.progress(night.result.done, night.result.total)
+
+
+def _affordable(night: Night, rows: int, limits: Limits) -> int:
+    """How many of *rows* records may go tonight."""
+    ledger, connection, today = night.ledger, night.connection, night.now().date()
+    if limits.rows is not None:
+        left = max(0, limits.rows - ledger.rows_spent(connection.name, today))
+        limits = limits.model_copy(update={"rows": left})
+    budget = plan_calls(
+        rows,
+        allowance=connection.allowance(),
+        limits=limits,
+        spent=ledger.spent(connection.name, today),
+        cost=connection.cost,
+    )
+    if budget.rows < rows:
+        night.result.warnings.append(budget.left)
+    return budget.rows
+
+
+def _finish(night: Night) -> None:
+    """Count what is left for the next night, and what this one cost."""
+    night.spend(0)
+    left = night.ledger.still_open(night.name)
+    night.result.carried = left.pop("planned", 0)
+    night.result.waiting = sum(left.values())

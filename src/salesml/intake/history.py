@@ -25,11 +25,14 @@ _VERSION = ("known_at", "_deleted")
 class VersionTables:
     """Compares the rows read (``mapped``) with the versions stored of one state source.
 
+    The table ``deleted`` holds keys of rows that the system says are deleted.
+
     Parameters
     ----------
     columns : names and types of the columns of the table to be stored.
     now : UTC time of the read as an SQL literal.
-    complete : whether all rows of the source were read, so that what is missing is gone.
+    complete : whether all rows of the source were read, so that what is missing is gone; else
+        only what the system says is deleted is.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -104,9 +107,10 @@ class VersionTables:
             late as (
                 select {values}, {self._from_now} as known_at, _deleted from compared
                 where _late and _content <> _newest),
+            missing as (from newest anti join mapped using ({key}) where not _deleted),
             gone as (
                 select {values}, {self._from_now} as known_at, true as _deleted
-                from newest anti join mapped using ({key}) where {self.complete} and not _deleted)
+                from {"missing" if self.complete else f"missing semi join deleted using ({key})"})
             select {values}, known_at, _deleted from dated
             union all from late union all from gone"""
         )

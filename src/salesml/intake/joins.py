@@ -10,6 +10,7 @@ from salesml.config import JoinConfig
 from salesml.crm.base import Connection
 from salesml.engine import one, quote
 from salesml.errors import SourceError, suggest
+from salesml.intake.deleted import is_deleted
 
 __all__ = ["join_tables", "joined_name"]
 
@@ -28,8 +29,9 @@ def join_tables(
 ) -> None:
     """Create the view ``raw``: the rows of *base*, and of each join one column, a row of it.
 
-    Each row of *base* stays one row. Raises SourceError, naming *where*, for columns that are not
-    there, and for a table with several rows to join.
+    Each row of *base* stays one row, and is joined to no row that the system has deleted. Raises
+    SourceError, naming *where*, for columns that are not there, and for a table with several rows
+    to join.
     """
     names = _columns(con, base)
     for name, join in joins.items():
@@ -38,7 +40,7 @@ def join_tables(
         _require_columns(name, join, names, _columns(con, table), where)
         _require_one_row(con, name, join, where)
     tables = " ".join(
-        f"left join {quote(joined_name(name))} {quote(name)} on "
+        f"left join {_living(con, name)} {quote(name)} on "
         + " and ".join(
             f"base.{quote(c)}::varchar = {quote(name)}.{quote(c)}::varchar" for c in j.on
         )
@@ -46,6 +48,12 @@ def join_tables(
     )
     columns = ", ".join(["base.*", *map(quote, joins)])
     con.execute(f"create or replace temp view raw as select {columns} from {base} base {tables}")
+
+
+def _living(con: duckdb.DuckDBPyConnection, name: str) -> str:
+    """SQL: the rows of a joined table that its system has not deleted."""
+    table = joined_name(name)
+    return f"(from {quote(table)} where not {is_deleted(_columns(con, table))})"
 
 
 def _columns(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
@@ -79,7 +87,7 @@ def _require_one_row(
     keys = ", ".join(map(quote, join.on))
     twice = one(
         con,
-        f"select concat_ws(', ', {keys}) from {quote(joined_name(name))} "
+        f"select concat_ws(', ', {keys}) from {_living(con, name)} "
         f"group by {keys} having count(*) > 1 limit 1",
     )
     if twice is not None:

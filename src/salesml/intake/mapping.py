@@ -12,6 +12,7 @@ import duckdb
 from salesml.config import Project, SourceConfig
 from salesml.engine import literal, local_time, quote, utc_time
 from salesml.errors import SourceError, suggest
+from salesml.intake.deleted import is_deleted
 from salesml.quality import Check, checks_of
 from salesml.store import Store
 
@@ -116,24 +117,32 @@ class RawTable:
     def map(self, store: Store, now: str) -> None:
         """Create the table ``mapped``: typed columns, times in UTC, ``_raw`` and ``_failed``.
 
-        *now* is the UTC time of the read as an SQL literal. Raises SourceError.
+        *now* is the UTC time of the read as an SQL literal. Rows that the system says are deleted
+        are not in it: only their keys are known for sure, and stand in the table ``deleted``.
+        Raises SourceError.
         """
         cast = [c for c in self.source.columns if self._is_cast(c)]
         texts = [n for n, _ in self._times() if self.natural[n] == "VARCHAR"]
         checks = checks_of(self.name, self.source, store, self._final_types(), cast, now)
         typed = ", ".join(self._selected(cast, texts, now))
-        where = f"where ({self.source.where}\n)" if self.source.where else ""
+        where = f"({self.source.where}\n)" if self.source.where else "true"
+        gone = is_deleted(self._raw_columns())
         flags = "".join(f", ({sql}) as _check_{i}" for i, (_, sql) in enumerate(checks))
         kept = [*map(quote, self.source.columns), *self._time_values(now)]
         kept += ["_incremental"] if self.source.incremental else []
         try:
             self.con.execute(
                 f"""create or replace temp table mapped as
-                with typed as (select {typed} from raw {where}),
+                with typed as (select {typed} from raw where {where} and not {gone}),
                 checked as (select *{flags} from typed)
                 select {", ".join(kept)}, {_raw_values([*cast, *texts], checks)} as _raw,
                     {_failed(checks)} as _failed
                 from checked"""
+            )
+            keys = ", ".join(f"{self._value(c)} as {quote(c)}" for c in self.source.key)
+            self.con.execute(
+                f"create or replace temp table deleted as select distinct {keys} from raw"
+                f" where {gone}"
             )
         except duckdb.Error as error:
             raise SourceError(

@@ -43,6 +43,10 @@ def read_source(
 ) -> ReadReport:
     """Bring the source *name* up to date in *store*.
 
+    A row that the system says it has deleted (its column ``_deleted``) is a version of state that
+    is deleted from this read on, also where only part of the table was read. An event of that
+    kind is not added; one that was stored before stays, until the whole table is read again.
+
     Parameters
     ----------
     now : naive UTC time of the read; rows known later are in the future and quarantined.
@@ -172,7 +176,7 @@ class _Reading:
     def clear(self) -> None:
         """Drop the tables of the read, which may be large."""
         joined = map(joined_name, self.source.joins)
-        for name in ("raw", "raw_rows", *joined, "mapped", "fresh", "stored"):
+        for name in ("raw", "raw_rows", *joined, "mapped", "deleted", "fresh", "stored"):
             self._drop(name)
 
     def _drop(self, name: str) -> None:

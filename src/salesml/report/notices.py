@@ -85,9 +85,22 @@ def _of_exports(exports: Sequence[ExportResult]) -> Iterator[Notice]:
     if any(export.dry_run for export in exports):
         yield Notice(phrase("notice_dry_run"), "write-back", serious=False)
     for export in exports:
-        if export.failed:
-            words = phrase("notice_failed", n=export.failed, target=export.target)
-            yield Notice(words, "write-back", serious=True)
+        yield from _of_export(export)
+
+
+def _of_export(export: ExportResult) -> Iterator[Notice]:
+    def notice(key: str, *, serious: bool = True, **values: object) -> Notice:
+        words = phrase(key, target=export.target, **values)
+        return Notice(words, "write-back", serious)
+
+    if export.stopped is not None:
+        yield notice("notice_stopped", why=shown(export.stopped.what, limit=200).text)
+    if export.dead:
+        yield notice("notice_dead", n=export.dead)
+    if export.dropped:
+        yield notice("notice_dropped", fields=", ".join(export.dropped))
+    if export.carried and export.stopped is None:
+        yield notice("notice_carried", n=export.carried, serious=False)
 
 
 def unacted(error: str) -> Iterator[Notice]:

@@ -15,6 +15,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from salesml.config import Project, Words
+from salesml.errors import SalesmlError
 from salesml.report import formats
 from salesml.report.action_section import ActionSection
 from salesml.report.agenda_view import agenda_view
@@ -105,6 +106,7 @@ def render(
         failures = [(title, UNTOLD) for title, _ in failures]
         actions = actions and actions.nameless()
         actions_failed = actions_failed and UNTOLD
+        exports = [_untold(export) for export in exports]
     target = path or project.var / "report" / f"{as_of}.html"
     script = _together(SCRIPTS)
     html = (
@@ -165,6 +167,11 @@ def _nameless(section: TaskSection) -> TaskSection:
         events=None,
         municipal=section.municipal and section.municipal.nameless(),
     )
+
+
+def _untold(export: ExportResult) -> ExportResult:
+    """*export* without the words of the system that stopped it."""
+    return replace(export, stopped=SalesmlError(UNTOLD)) if export.stopped else export
 
 
 def _view(section: TaskSection, currency: str, most: int) -> _TaskView:

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 
 from salesml.config import Words
 from salesml.report.action_words import ACTION_WORDS
+from salesml.report.export_words import EXPORT_WORDS
 
 __all__ = ["Bilingual", "both", "check_words", "filled", "metric_words", "phrase", "say"]
 
@@ -40,14 +41,6 @@ _WORDS: dict[str, tuple[str, str]] = {
     "notices": ("確認してください", "Please note"),
     # notices
     "notice_base_rate": ("{title}：{verdict}", "{title}: {verdict}"),
-    "notice_failed": (
-        "CRMへの書き戻しに失敗した行が{n:,}件あります（{target}）。",
-        "Rows that could not be written back to the CRM: {n:,} ({target}).",
-    ),
-    "notice_dry_run": (
-        "確認のみの実行（ドライラン）です。CRMには何も書き込んでいません。",
-        "Dry run: nothing was written to the CRM.",
-    ),
     "notice_quarantined": (
         "取り込み時のチェックで{n:,}行を除外しました。",
         "Rows set aside by the checks on reading: {n:,}.",
@@ -267,22 +260,6 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Rows set aside are kept. Correct them in the CRM and the next run reads them.",
     ),
     "no_reads": ("読み込んだデータの記録がありません。", "No source was read in this run."),
-    # write-back
-    "write_back": ("CRMへの書き戻し", "Written back to the CRM"),
-    "target": ("書き込み先", "Target"),
-    "outcome": ("結果", "Outcome"),
-    "outcome_written": ("書き込み", "Written"),
-    "outcome_planned": ("書き込み予定", "Would be written"),
-    "outcome_unchanged": ("変更なし", "Unchanged"),
-    "outcome_already": ("CRMと一致", "Already there"),
-    "outcome_kept": ("手入力を優先", "Kept (edited by a person)"),
-    "outcome_older": ("より新しい値あり", "Newer value there"),
-    "outcome_missing": ("CRMに該当なし", "Missing in the CRM"),
-    "outcome_failed": ("失敗", "Failed"),
-    "cases": ("確認が必要なレコードを見る", "Records to look at"),
-    "record": ("レコード", "Record"),
-    "why": ("内容", "Details"),
-    "no_exports": ("書き戻し先は設定されていません。", "No target is configured."),
     "footer": (
         "スコアは1〜99点で、50点が平均です。理由の点数を合計すると、平均との差になります。"
         "確率は過去の実績に合わせて調整しています。",
@@ -290,6 +267,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "distance from it. Probabilities are calibrated on past outcomes.",
     ),
     **ACTION_WORDS,
+    **EXPORT_WORDS,
 }
 
 _METRICS: dict[str, tuple[Words, Words]] = {
