@@ -76,6 +76,8 @@ class Rules:
         record: Record | None,
         unsettled: Attempt | None,
         newest: dt.date | None,
+        *,
+        doubtful: bool = False,
     ) -> Outcome | None:
         """What the ledger alone decides of a *row* for *as_of*; None where it is to be planned.
 
@@ -83,10 +85,11 @@ class Rules:
         ----------
         record, unsettled : what was last acknowledged; an attempt after it, open or dead.
         newest : the newest date of the target: an older run adds nothing either.
+        doubtful : something that *unsettled* replaced may have arrived after *record*.
         """
         if unsettled is not None and unsettled.as_of > as_of:
             return Outcome.OLDER
-        if unsettled is None or unsettled.sent_at is None:
+        if not doubtful and (unsettled is None or unsettled.sent_at is None):
             if record is None and unsettled is None and newest is not None and newest > as_of:
                 return Outcome.OLDER
             if record is not None and self._unchanged(row, record):

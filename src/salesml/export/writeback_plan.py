@@ -50,11 +50,12 @@ class Planner:
     def _compare(self, rows: Mapping[str, Row]) -> None:
         records = self._ledger.records(self._target, list(rows))
         unsettled = self._ledger.unsettled(self._target, list(rows))
+        doubtful = self._ledger.unanswered(self._target, list(unsettled))
         plans, same, over = [], [], []
         for i, row in rows.items():
             record, before = records.get(i), unsettled.get(i)
             outcome = self._night.rules.from_ledger(
-                row, self._night.as_of, record, before, self._newest
+                row, self._night.as_of, record, before, self._newest, doubtful=i in doubtful
             )
             self._first[i] = outcome
             self._count(i, outcome, before)
