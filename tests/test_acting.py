@@ -309,6 +309,35 @@ def test_tasks_of_those_who_are_gone_are_withdrawn(company: Path) -> None:
     assert unsent not in after
 
 
+def test_a_withdrawn_task_that_still_waits_to_be_sent_is_not_sent_as_one_to_do(
+    company: Path,
+) -> None:
+    waits = given(company, MONDAY)["action_id"].iloc[0]
+    with tiny.crm(company) as link:
+        link.execute("delete from todo where id = ?", [waits])
+    not_asked_about(company, [waits.rsplit("-", 1)[1]])
+    carried(company, waits)
+    evening(company, TUESDAY)
+    sent = [row for row in tasks(company) if row[0] == waits]
+    assert all(row[1].startswith("【取り下げ】") for row in sent)
+    place = company / "var/tiny/ledger.sqlite"
+    with closing(sqlite3.connect(place)) as link:
+        open_ones = "select external_id from attempts where status in ('planned', 'retry', 'sent')"
+        assert link.execute(open_ones).fetchall() == []
+
+
+def carried(root: Path, action_id: str) -> None:
+    """Let it be as if the task had been left to the next night."""
+    with closing(sqlite3.connect(root / "var/tiny/ledger.sqlite")) as link:
+        link.execute("delete from records where external_id = ?", [action_id])
+        link.execute(
+            "update attempts set status = 'planned', sent_at = null, was_there = 0"
+            " where external_id = ?",
+            [action_id],
+        )
+        link.commit()
+
+
 def not_asked_about(root: Path, codes: list[str]) -> None:
     """Take customers out of the population from now on."""
     gone = ", ".join(f"'{code}'" for code in codes)

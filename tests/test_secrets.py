@@ -242,6 +242,7 @@ def test_a_block_that_is_not_there() -> None:
     with pytest.raises(ConfigError, match="block 'crm-token' cannot be read") as caught:
         resolved("hub", {"token": "prefect:crm-token"})
     assert caught.value.received == "KeyError"
+    assert caught.value.__suppress_context__, "its words may show the secret"
     assert "Make a block of type Secret called crm-token" in str(caught.value.fix)
 
 

@@ -28,7 +28,7 @@ __all__ = ["export", "exports", "exports_told", "show_exports"]
 _DEAD = 20  # dead records of a target that are listed
 _VALUE = 200  # letters of a value
 _STATUSES = {
-    "planned": "waiting",
+    "planned": "to be written",
     "sent": "sent, no answer",
     "acknowledged": "written",
     "verified": "read back",
@@ -215,7 +215,7 @@ def retry(
             if count:
                 output().print(f"{name}: {count:,} to be written again by the next export.")
         if not any(counts.values()):
-            output().print("No record is dead.")
+            output().print("No dead record can be written again.")
 
 
 # show ------------------------------------------------------------------------------------------

@@ -75,7 +75,8 @@ def export_retry(
 ) -> dict[str, int]:
     """Let the next run write dead records again, all of them or *ids*; how many, by target.
 
-    Raises ExportError where none of *ids* is dead, LockedError while somebody writes.
+    Raises ExportError where none of *ids* is dead but by coming twice, LockedError while somebody
+    writes.
     """
     loaded = load_project(project, root)
     ledger = ledger_of(loaded)
@@ -86,7 +87,8 @@ def export_retry(
             "No such record is dead.",
             received=", ".join(ids),
             where=_where(loaded),
-            fix="`salesml export status` lists dead records, `… show ID` tells of one.",
+            fix="`salesml export status` lists dead records, `… show ID` tells of one. Where an id"
+            " comes several times, give one row a record: the next run then writes it.",
         )
     return counts
 

@@ -122,7 +122,7 @@ def test_before_anything_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyP
     result = run("export", "show", "c003", "-p", "tiny")
     assert result.exit_code == 1
     assert "Nothing was ever to be written to the record 'c003'." in result.stderr
-    assert out("export", "retry", "-p", "tiny") == "No record is dead.\n"
+    assert out("export", "retry", "-p", "tiny") == "No dead record can be written again.\n"
 
 
 def test_limits_and_what_was_used(own: Path) -> None:

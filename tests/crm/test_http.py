@@ -133,6 +133,16 @@ def test_a_write_without_an_answer_is_left_open(
     assert shop.written == (kind in {"cut", "truncate"})
 
 
+def test_a_write_whose_error_breaks_off_is_left_open(url: str, shop: Shop) -> None:
+    broken = Response(b"Internal", status_code=500, headers={"Content-Length": "99"})
+    shop.answers = [broken]
+    with pytest.raises(UnansweredError, match="may have been carried out"):
+        api_of(url).post("thing")
+    assert shop.written == 0
+    shop.answers = [broken]
+    assert api_of(url).get("thing").status_code == 200
+
+
 def test_a_write_that_may_be_repeated_is(url: str, proxy: FaultProxy, shop: Shop) -> None:
     proxy.script("cut", "POST /thing")
     assert api_of(url).post("thing", safe=True).status_code == 200

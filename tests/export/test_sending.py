@@ -89,6 +89,14 @@ def test_the_dead_are_tried_again_when_they_change_or_somebody_asks(nights: Nigh
     assert nights.statuses("i0") == ["superseded", "superseded", "verified"]
 
 
+def test_of_two_rows_of_one_id_neither_is_written_when_somebody_asks(nights: Nights) -> None:
+    twice = pd.concat([table({"i0": 1}), table({"i0": 2})])
+    assert counts(nights.write_rows(twice)) == {"dead": 2}
+    assert nights.ledger.retry("crm") == 0
+    assert counts(nights.write({"i1": 1}, day=1)) == {"written": 1}
+    assert counts(nights.write({"i0": 2}, day=2)) == {"written": 1}
+
+
 def test_what_the_system_did_not_come_to_counts_no_try(nights: Nights) -> None:
     nights.crm.refuse("i0", *[Fate.NOT_TRIED] * 2)
     nights.crm.refuse("i1", *[Fate.RETRY] * 4)

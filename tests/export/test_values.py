@@ -101,6 +101,13 @@ def test_different_values(ours: object, theirs: object) -> None:
     assert not same(ours, theirs)
 
 
+def test_how_lines_end_is_no_matter() -> None:
+    assert same("a\nb\n", "a\r\nb\r\n")
+    assert same("a\rb", "a\nb")
+    assert not same("a\nb", "a\n\nb")
+    assert not same("a\nb", "ab")
+
+
 def test_rounding_of_the_field_is_no_difference() -> None:
     assert same(73.4, 73, Tolerance(absolute=0.5))
     assert not same(73.4, 74, Tolerance(absolute=0.5))

@@ -361,9 +361,10 @@ class Ledger:
     def retry(self, target: str, ids: Sequence[str] | None = None) -> int:
         """Plan dead attempts anew, all of *target* or those of *ids*; returns how many.
 
-        Raises LockedError while somebody writes.
+        Not those of ids that came twice: nobody knows which values to write. Raises LockedError
+        while somebody writes.
         """
-        dead = f"select attempt_id from attempts where target = :target and {_DEAD}"
+        dead = f"select attempt_id from attempts where target = :target and {_DEAD} and hash <> ''"
         chosen = f"{dead} and external_id in :ids"
         with self.writing("retry"), self.at_once():
             rows = (

@@ -90,12 +90,13 @@ def same(ours: object, theirs: object, tolerance: Tolerance = _EXACT) -> bool:
     """Whether a CRM that shows *theirs* holds what we wrote as *ours*.
 
     Systems keep one value in many ways: 1 as 1.0, 0.25 as ``'0.25'``, a date as a time at
-    midnight, nothing as empty text. Two texts are the same only letter by letter.
+    midnight, nothing as empty text. Two texts are the same only letter by letter; how their lines
+    end is no matter, as a browser ends all of them anew when a person saves the record.
     """
     if empty(ours) or empty(theirs):
         return empty(ours) and (empty(theirs) or theirs == tolerance.blank)
     if isinstance(ours, str) and isinstance(theirs, str):
-        return ours == theirs or _same_moment(ours, theirs, tolerance)
+        return _lines(ours) == _lines(theirs) or _same_moment(ours, theirs, tolerance)
     x, y = _number(ours), _number(theirs)
     if x is None or y is None:
         return _word(ours) == _word(theirs)
@@ -147,6 +148,10 @@ def _close(x: Decimal, y: Decimal, tolerance: Tolerance) -> bool:
 def _whole(x: Decimal, y: Decimal, tolerance: Tolerance) -> bool:
     """Whether both are whole numbers in a field that does not round: they are exact."""
     return not tolerance.absolute and x == x.to_integral_value() and y == y.to_integral_value()
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def _word(value: object) -> str:

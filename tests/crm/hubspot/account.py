@@ -14,7 +14,7 @@ Finder = Callable[[str], "Row | None"]
 
 READ_ONLY = {"hs_object_id", "createdate", "lastmodifieddate", "hs_merged_object_ids"}
 _LONGEST_TEXT = 65_536
-_NUMBER = r"-?\d+(\.\d+)?"
+_NUMBER = r"-?[0-9]+(\.[0-9]+)?"
 
 
 def definition(name: str, kind: str = "string", **more: Any) -> dict[str, Any]:
@@ -179,7 +179,11 @@ def _bool(value: str) -> str:
 
 
 def _date(value: str) -> str:
-    return "" if re.fullmatch(r"\d{4}-\d\d-\d\d", value) else "INVALID_DATE"
+    try:
+        fits = dt.date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        fits = False
+    return "" if fits else "INVALID_DATE"
 
 
 def _datetime(value: str) -> str:

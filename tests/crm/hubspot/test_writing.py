@@ -9,7 +9,7 @@ from crm.hubspot.fake import Fake
 from crm.no_jobs import NoJobs
 from salesml.crm.hubspot import HubSpot
 from salesml.crm.hubspot.properties import Property
-from salesml.crm.records import Fetched, Refusal, Write
+from salesml.crm.records import Fate, Fetched, Refusal, Write
 from salesml.export.values import same
 
 
@@ -55,6 +55,15 @@ def test_by_hubspots_own_id(fake: Fake, hubspot: HubSpot) -> None:
 def test_ids_that_hubspot_cannot_have_made_are_not_asked_for(fake: Fake, hubspot: HubSpot) -> None:
     assert hubspot.fetch("companies", "hs_object_id", ["abc", ""], []) == {}
     assert [r for r in fake.requests if "read" in r] == []
+
+
+@pytest.mark.parametrize("name", ["", "  ", "\u3000"])
+def test_blank_ids_are_never_made(fake: Fake, hubspot: HubSpot, name: str) -> None:
+    refused = write(hubspot, Write(name, {"score": 1}), Write("c1", {"score": 1}))
+    assert {i: r.fate for i, r in refused.items()} == {name: Fate.DEAD}
+    assert [row["properties"]["external_id"] for row in companies(fake)] == ["c1"]
+    assert list(write(hubspot, Write(name, {"score": 1}))) == [name]
+    assert len([r for r in fake.requests if "upsert" in r]) == 1
 
 
 def test_an_id_in_another_case_is_the_same_record_once(fake: Fake, hubspot: HubSpot) -> None:

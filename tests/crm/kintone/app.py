@@ -154,11 +154,11 @@ def _wrong(known: Row, value: Any) -> str:
         return f'"{bad[0]}"は選択肢にありません。' if bad else ""
     if not isinstance(value, str):
         return "文字列でなければなりません。"
-    if kind == "NUMBER" and not re.fullmatch(r"[-+]?\d+(\.\d+)?", value):
+    if kind == "NUMBER" and not re.fullmatch(r"[-+]?[0-9]{1,30}(\.[0-9]+)?", value):
         return "数字でなければなりません。"
     if kind in {"DROP_DOWN", "RADIO_BUTTON"} and value not in options:
         return f'"{value}"は選択肢にありません。'
-    if kind == "DATE" and not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+    if kind == "DATE" and not _is_day(value):
         return "日付の形式が正しくありません。"
     if kind == "DATETIME" and not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?Z", value):
         return "日時の形式が正しくありません。"
@@ -167,6 +167,13 @@ def _wrong(known: Row, value: Any) -> str:
     longest = known["maxLength"] or ("64" if known.get("unique") else "")
     units = len(value.encode("utf-16-le")) // 2
     return f"{longest}文字より短くなければなりません。" if longest and units > int(longest) else ""
+
+
+def _is_day(value: str) -> bool:
+    try:
+        return dt.date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
 
 
 def _rounded(value: str, places: int) -> str:

@@ -57,6 +57,15 @@ def test_ids_that_no_record_can_have_are_not_asked_for(fake: Fake, kintone: Kint
     assert not [r for r in fake.requests if "records" in r]
 
 
+@pytest.mark.parametrize("name", ["", "  ", "\u3000", "a\nb", "a\u2028b"])
+def test_ids_that_are_never_found_again_are_never_made(
+    app: App, kintone: Kintone, name: str
+) -> None:
+    refused = write(kintone, Write(name, {"スコア": 1}), Write("c1", {"スコア": 1}))
+    assert {i: r.fate for i, r in refused.items()} == {name: Fate.DEAD}
+    assert [row[KEY] for row in app.rows.values()] == ["c1"]
+
+
 def test_ids_with_quotes(app: App, kintone: Kintone) -> None:
     ids = ['a"b', "c\\d", 'e\\"f', "g　h", "it's, or (1)"]
     for i in ids:

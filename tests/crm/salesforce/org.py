@@ -192,7 +192,7 @@ class Org:
         if told["type"] == "double" and value is not None:
             # as it was sent: only the pages for people round to the decimals of the field,
             # https://help.salesforce.com/s/articleView?id=000387302
-            if abs(value) >= 10**told["precision"]:
+            if abs(value) >= 10 ** told["precision"]:
                 message = f"{told['name']}: value outside of valid range on numeric field: {value}"
                 raise Refused("NUMBER_OUTSIDE_VALID_RANGE", message, told["name"])
             return float(value)

@@ -37,7 +37,7 @@ def test_seen_records_are_changed_and_others_made(fake: Fake, crm: Salesforce) -
     fake.org.add("Account", [{KEY: "a", "Name": "a", "Reason__c": "kept"}])
     assert write(crm, {"a": {"Score__c": 1}, "b": {"Score__c": 2.5, "Name": "b"}}) == {}
     assert held(fake, "a", "Score__c", "Reason__c") == [1.0, "kept"]
-    assert held(fake, "b", "Score__c", "Name") == [3.0, "b"]  # the scale is 0
+    assert held(fake, "b", "Score__c", "Name") == [2.5, "b"]  # whatever its scale
     patches = [request for request in fake.requests if request.startswith("PATCH")]
     assert [p.removeprefix("PATCH /services/data/v64.0/") for p in patches] == [
         "composite/sobjects",
@@ -68,7 +68,7 @@ def test_fault_18_values_of_all_kinds_and_nulls(fake: Fake, crm: Salesforce) -> 
     fake.org.add("Account", [{KEY: "a"}])
     assert write(crm, {"a": values}) == {}
     assert held(fake, "a", *values) == [
-        *(12.0, 0.1235, 3, True, "2026-06-01", "2026-06-01T03:04:05.000+0000", "0.5", "true")
+        *(12.0, 0.12345, 3, True, "2026-06-01", "2026-06-01T03:04:05.000+0000", "0.5", "true")
     ]
     empty = {name: "" if name == "Reason__c" else None for name in values}
     assert write(crm, {"a": empty}) == {}
@@ -145,8 +145,27 @@ def test_fault_12_somebody_makes_the_record_at_the_same_time(fake: Fake, crm: Sa
     row = Write("new", {"Name": "n", "Exact__c": "taken"})
     assert fates(crm.write("Account", KEY, [row], jobs=Noted())) == {"new": Fate.CHANGED}
     twice = [Write("b", {"Name": "n"}), Write("B", {"Name": "n"})]
-    assert crm.write("Account", KEY, twice, jobs=Noted()) == {}
-    assert fake.org.made == 1  # the second found the first
+    assert fates(crm.write("Account", KEY, twice, jobs=Noted())) == {"B": Fate.NOT_TRIED}
+    assert (fake.org.made, set(fake.org.writes.values())) == (1, {1})
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", ["", "   ", " a", "a\n", "\u3000"])
+def test_fault_12_ids_that_salesforce_would_trim_are_never_made(
+    fake: Fake, crm: Salesforce, name: str
+) -> None:
+    rows = [Write(name, {"Name": "n"}), Write("b", {"Name": "n"})]
+    assert fates(crm.write("Account", KEY, rows, jobs=Noted())) == {name: Fate.DEAD}
+    assert fake.org.made == 1
+
+
+@pytest.mark.faults
+def test_fault_18_numbers_too_large_are_dead_alone(fake: Fake, crm: Salesforce) -> None:
+    fake.org.add("Account", [{KEY: i} for i in "abcd"])
+    large = {"a": 1e300, "b": 10**18, "c": "1e999999999", "d": 10**17}
+    refusals = write(crm, {i: {"Score__c": value} for i, value in large.items()})
+    assert fates(refusals) == dict.fromkeys("abc", Fate.DEAD)
+    assert held(fake, "d", "Score__c") == [1e17]
 
 
 @pytest.mark.faults

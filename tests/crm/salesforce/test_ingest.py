@@ -89,7 +89,7 @@ def test_fault_18_null_is_written_and_a_missing_field_is_no_change(
 def test_fault_17_texts_that_csv_must_carry(fake: Fake, crm: Salesforce, noted: Noted) -> None:
     texts = ['株, "q"', "a\nb", "a\r\nb", "c\u2028d\x85e", "😀", '"', ",", "#N/A", "=1+1", "#n/a"]
     rows = {i: {"Reason__c": text} for i, text in zip(IDS, texts, strict=False)}
-    rows["東京 '1'\n"] = {"Name": "new"}
+    rows["東京\n '1'"] = {"Name": "new"}
     assert write(crm, rows, noted) == {}
     shown = held(fake, "Reason__c")
     assert [shown[i] for i in IDS[: len(texts)]] == [[text] for text in texts]

@@ -89,3 +89,11 @@ def test_fields_that_this_user_does_not_see(fake: Fake, crm: Salesforce) -> None
     fake.org.hidden = {"Account.Score__c"}
     with pytest.raises(SourceError, match="no field 'Score__c'"):
         crm.fetch("Account", KEY, ["a"], ["Score__c"])
+
+
+@pytest.mark.parametrize("name", ["1e400", "1e999999999", "nan", "12345678901234567890", "x"])
+def test_numbers_that_no_key_can_be_are_not_asked_for(
+    fake: Fake, crm: Salesforce, name: str
+) -> None:
+    fake.org.add("Account", [{"Number__c": 7.0}])
+    assert set(crm.fetch("Account", "Number__c", [name, "7"], ["Score__c"])) == {"7"}

@@ -124,6 +124,7 @@ def test_settings_that_make_no_sense(more: dict[str, str], told: str) -> None:
 @pytest.mark.parametrize(
     ("host", "expected"),
     [
+        ("acme-1.scratch.my.salesforce.com", True),
         ("acme--uat.sandbox.my.salesforce.com", True),
         ("acme--uat.my.salesforce.com", True),
         ("test.salesforce.com", True),

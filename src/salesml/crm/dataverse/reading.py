@@ -129,7 +129,9 @@ def _literal(column: Column, value: str, late: dt.timedelta) -> str:
     """*value* in a filter; a moment a little earlier."""
     kind = duckdb_type(column)
     if kind == "TIMESTAMP":
-        return f"{(dt.datetime.fromisoformat(value) - late).replace(microsecond=0).isoformat()}Z"
+        moment = dt.datetime.fromisoformat(value)
+        moment = moment.astimezone(dt.UTC).replace(tzinfo=None) if moment.tzinfo else moment
+        return f"{(moment - late).replace(microsecond=0).isoformat()}Z"
     if kind == "DATE":
         return value[:10] if column.bare else f"{value[:10]}T00:00:00Z"
     if kind in {"BIGINT", "DOUBLE", "BOOLEAN"} or column.kind == "UniqueidentifierType":

@@ -75,7 +75,8 @@ class Objects:
         )
 
     def _possible(self, wanted: str) -> bool:
-        return bool(wanted.strip()) and (self.key != RECORD_ID or wanted.isdecimal())
+        own = wanted.isascii() and wanted.isdecimal()
+        return bool(wanted.strip()) and (self.key != RECORD_ID or own)
 
     def _by_id(self, asked: Sequence[str], rows: Iterable[Row]) -> dict[str, Row]:
         """The *rows* by the id that was asked for; HubSpot may write it in another case."""
@@ -143,7 +144,11 @@ class Objects:
         if self.key == RECORD_ID:
             lost = Refusal(Fate.DEAD, "there is no record with this id, and HubSpot makes its own")
             return {w.id: lost for w in writes}
-        return self._send("upsert", [{"id": w.id, **self._by} for w in writes], writes, properties)
+        blank = Refusal(Fate.DEAD, "the id is blank: its record could never be found again")
+        refused = {w.id: blank for w in writes if not self._possible(w.id)}
+        ready = [w for w in writes if w.id not in refused]
+        inputs = [{"id": w.id, **self._by} for w in ready]
+        return refused | (self._send("upsert", inputs, ready, properties) if ready else {})
 
     def _send(
         self,

@@ -78,9 +78,9 @@ class Records:
     def _possible(self, wanted: str) -> bool:
         """Whether a record can have this id: a wrong one sinks the question for all."""
         if self._key == RECORD_ID:
-            return wanted.isdecimal()
+            return wanted.isascii() and wanted.isdecimal()
         if self._fields[self._key].kind == "NUMBER":
-            return wanted.removeprefix("-").replace(".", "", 1).isdecimal()
+            return wanted.isascii() and wanted.removeprefix("-").replace(".", "", 1).isdecimal()
         return wanted.splitlines() == [wanted]
 
     # writing -----------------------------------------------------------------------------------
@@ -98,8 +98,11 @@ class Records:
         if self._key == RECORD_ID:
             lost = Refusal(Fate.DEAD, "there is no record with this id, and kintone makes its own")
             return {w.id: lost for w in writes}
-        sent = [{**self._values(w), self._key: {"value": w.id}} for w in writes]
-        return self._send("POST", sent, writes)
+        blank = Refusal(Fate.DEAD, "the id is blank or of several lines: it is never found again")
+        refused = {w.id: blank for w in writes if not (w.id.strip() and self._possible(w.id))}
+        ready = [w for w in writes if w.id not in refused]
+        sent = [{**self._values(w), self._key: {"value": w.id}} for w in ready]
+        return refused | (self._send("POST", sent, ready) if ready else {})
 
     def _values(self, write: Write) -> dict[str, dict[str, object]]:
         return {

@@ -92,10 +92,10 @@ def _named(
     owners = _owners(key, ids, alike)
     found: Fetched = {}
     for text in ids:
-        folded = folded(key, name_of(key, text))
-        if folded in alike:
-            seen = _seen(thing, list(alike[folded].values()), fields)
-            other = owners[folded]
+        same = folded(key, name_of(key, text))
+        if same in alike:
+            seen = _seen(thing, list(alike[same].values()), fields)
+            other = owners[same]
             bar = f"Salesforce takes {text} and {other} for one" if other != text else ""
             found[text] = Seen(seen.fields, seen.token, bar or seen.barred)
     return found
@@ -108,10 +108,10 @@ def _owners(
     owners: dict[str, str] = {}
     for text in ids:
         name = name_of(key, text)
-        folded = folded(key, name)
-        spelt = {name_of(key, row[key.name]) for row in alike.get(folded, {}).values()}
-        if folded not in owners or name in spelt:
-            owners[folded] = text
+        same = folded(key, name)
+        spelt = {name_of(key, row[key.name]) for row in alike.get(same, {}).values()}
+        if same not in owners or name in spelt:
+            owners[same] = text
     return owners
 
 

@@ -92,6 +92,8 @@ class Field:
         if self.type in WHOLE:
             return Tolerance(absolute=0.5)
         if self.type in NUMBERS:
+            # kept as sent, but rounded when a person saves the record in a page
+            # (https://help.salesforce.com/s/articleView?id=000387302)
             return Tolerance(absolute=0.5 * 10.0**-self.scale)
         if self.type in TEXTS:
             return Tolerance(length=min(self.length or _LONGEST, _LONGEST), trims=True)

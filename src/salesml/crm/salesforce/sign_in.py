@@ -18,7 +18,7 @@ __all__ = ["SalesforceSignIn", "is_sandbox"]
 # https://help.salesforce.com/s/articleView?id=sf.remoteaccess_oauth_jwt_flow.htm
 _JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _VALID_SECONDS = 180
-_SANDBOX = re.compile(r"(^|\.)test\.salesforce\.com$|\.sandbox\.|--[^.]+\.|^cs\d+\.")
+_SANDBOX = re.compile(r"(^|\.)test\.salesforce\.com$|\.(sandbox|scratch)\.|--[^.]+\.|^cs\d+\.")
 
 
 def is_sandbox(host: str) -> bool:
