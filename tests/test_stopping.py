@@ -52,3 +52,4 @@ def test_other_threads_are_asked_by_stop_alone() -> None:
     thread.start()
     thread.join(10)
     assert len(heard) == 1
+    stopping.require_going()  # forgotten there, too

@@ -42,14 +42,13 @@ def finishing() -> Iterator[None]:
     Signals reach the main thread alone: elsewhere this changes nothing.
     """
     _asked.clear()
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, _on_signal)
+    here = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, _on_signal) if here else None
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if here:
+            signal.signal(signal.SIGTERM, before)
         _asked.clear()
 
 
