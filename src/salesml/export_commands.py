@@ -31,7 +31,7 @@ _STATUSES = {
     "planned": "to be written",
     "sent": "sent, no answer",
     "acknowledged": "written",
-    "verified": "read back",
+    "verified": "… and read back",
     "retry": "to be repeated",
     "kept": "kept (a person's)",
     "missing": "missing",
@@ -139,16 +139,25 @@ def _row(status: TargetStatus) -> dict[str, Any]:
 
 
 def _statuses(found: Sequence[TargetStatus]) -> RenderableType:
-    known = [name for name in _STATUSES if any(each.counts.get(name) for each in found)]
+    counted = [_counted(each.counts) for each in found]
+    known = [name for name in _STATUSES if any(counts.get(name) for counts in counted)]
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for head in ("Target", "Connection", "Newest"):
         table.add_column(head)
     for name in known:
         table.add_column(_STATUSES[name], justify="right")
-    for each in found:
-        counts = [_count(name, each.counts.get(name, 0)) for name in known]
-        table.add_row(each.target, each.connection or "none", str(each.newest or "–"), *counts)
+    for each, counts in zip(found, counted, strict=True):
+        shown_counts = [_count(name, counts.get(name, 0)) for name in known]
+        table.add_row(
+            each.target, each.connection or "none", str(each.newest or "–"), *shown_counts
+        )
     return Group(table, *_quotas(found), *(line for each in found for line in _troubles(each)))
+
+
+def _counted(counts: Mapping[str, int]) -> dict[str, int]:
+    """*counts*, where what was read back counts as written, too."""
+    written = counts.get("acknowledged", 0) + counts.get("verified", 0)
+    return {**counts, "acknowledged": written}
 
 
 def _count(name: str, count: int) -> Text:
