@@ -172,7 +172,8 @@ def _announce(folder: Path, address: str) -> None:
   export BOTTLECRM_URL={address} BOTTLECRM_TOKEN={known["token"]}
   .venv/bin/salesml nightly -p bottlecrm
 
-  Ctrl-C stops it; the next `make crm` goes on with the same data, and without {folder} anew.""",
+  Ctrl-C stops it; the next `make crm` goes on with the same data. To begin anew, delete {folder}
+  and var/bottlecrm, whose ledger says what was written to it.""",
         flush=True,
     )
 
